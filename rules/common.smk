@@ -1,0 +1,236 @@
+# Config access, wildcards and helpers. No rules here.
+import json
+import os
+import shlex
+import sys
+from functools import cache
+from pathlib import Path
+
+REPOSITORY = Path(workflow.basedir)
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+
+from wbc.configuration import check_config, fraction_label, normalise_config
+from wbc.datasets import listing_hash
+from wbc.dependencies import modules_of
+from wbc.files import UserError
+
+# `python` in a rule means the interpreter that runs Snakemake, whether its environment is activated or
+# not. A container has a PATH of its own.
+os.environ.update(
+    PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+)
+
+try:
+    normalise_config(config)
+    check_config(config, REPOSITORY / "schemas" / "config.schema.yaml")
+except UserError as error:
+    sys.exit(f"error: {error}")
+
+LABELLED = ["wbc", "cam16"]
+DATASETS = [*LABELLED, "prcc"]
+ARMS = config["experiment"]["arms"]
+REPLICATES = [str(seed) for seed in config["experiment"]["replicates"]]
+FRACTIONS = [fraction_label(fraction) for fraction in config["subsets"]["fractions"]]
+FIGURES = sorted(config["table"]["figures"])
+PRETRAINED_CLASSIFIERS = ["pRCC_clustered_resnet", "resnet_cam16"]
+SYNTHETIC = config["synthetic"]["draw"]
+THREADS = config["compute"]["threads"]
+# A GPU job takes one GPU; with device: cpu none, so that a laptop trains several models at a time.
+GPU = 0 if config["compute"]["device"] == "cpu" else 1
+
+
+wildcard_constraints:
+    dataset="|".join(DATASETS),
+    network="resnet18|vgg16",
+    arm="[A-Za-z][A-Za-z0-9]*",
+    fraction=r"[0-9]+(?:\.[0-9]+)?",
+    replicate="[0-9]+",
+    figure="[A-Za-z0-9_]+",
+
+
+def script_of(rule_name):
+    return f"scripts/{rule_name}.py"
+
+
+def library_of(rule_name):
+    """The library modules that a rule's script imports, so that an edit reruns just their users."""
+    modules = modules_of(REPOSITORY / script_of(rule_name), REPOSITORY / "scripts" / "wbc")
+    return [path.relative_to(REPOSITORY).as_posix() for path in modules]
+
+
+def flag(name, value):
+    """A command line flag, or nothing where there is no value."""
+    return f"{name} {shlex.quote(str(value))}" if value else ""
+
+
+def as_json(value):
+    return json.dumps(value, sort_keys=True)
+
+
+def pathvar(name):
+    return config["pathvars"][name]
+
+
+def data_root():
+    return f"{pathvar('resources')}/synthetic/images" if SYNTHETIC else config["data_root"]
+
+
+def folder_of(dataset):
+    return os.path.join(data_root(), config["datasets"][dataset]["folder"])
+
+
+def raw_folder(wildcards):
+    """The raw folder of a data set; asking for it is what a run without data fails on."""
+    return existing_folder(folder_of(wildcards.dataset), f"datasets.{wildcards.dataset}.folder")
+
+
+def existing_folder(folder, key):
+    if not SYNTHETIC and not os.path.isdir(folder):
+        sys.exit(
+            f"error: {folder} does not exist: set data_root and {key} in the config to your images, "
+            "or try the workflow on synthetic ones with `make demo`"
+        )
+    return folder
+
+
+@cache
+def hash_of_listing(folder):
+    return listing_hash(folder)
+
+
+def raw_listing(wildcards):
+    """Changes when images come or go. Synthetic images have their manifest as an input instead."""
+    return "synthetic" if SYNTHETIC else hash_of_listing(raw_folder(wildcards))
+
+
+def synthetic_manifest(wildcards):
+    return "<resources>/synthetic/manifest.csv" if SYNTHETIC else []
+
+
+def dataset_value(key, default):
+    """Access one key of the wildcard's data set, as JSON."""
+
+    def value(wildcards):
+        return as_json(config["datasets"][wildcards.dataset].get(key, default))
+
+    return value
+
+
+def group_pattern_flag(wildcards):
+    return flag("--group-pattern", config["datasets"][wildcards.dataset]["group_pattern"])
+
+
+def true_types(wildcards):
+    if SYNTHETIC:
+        return "<resources>/synthetic/prcc_types.csv"
+    return config["datasets"]["prcc"]["true_types"] or []
+
+
+def true_types_flag(wildcards, input):
+    return flag("--true-types", input.true_types)
+
+
+def is_given(fraction):
+    return config["subsets"]["source"] == "given" and fraction != "100"
+
+
+def given_folder(wildcards):
+    if not is_given(wildcards.fraction):
+        return ""
+    folder = config["subsets"]["given"][wildcards.fraction]
+    return existing_folder(
+        os.path.join(data_root(), folder), f"subsets.given.{wildcards.fraction}"
+    )
+
+
+def given_folder_flag(wildcards):
+    return flag("--given-folder", given_folder(wildcards))
+
+
+def given_listing(wildcards):
+    return hash_of_listing(given_folder(wildcards)) if is_given(wildcards.fraction) else ""
+
+
+def subset_seed(wildcards):
+    # Given subsets are the same for every replicate, and so is every image at 100 %.
+    return 0 if is_given(wildcards.fraction) else int(wildcards.replicate)
+
+
+def weights_file(network):
+    """One file per source, so that the demo's random weights never replace ImageNet's."""
+    source = config["weights"][network]
+    name = source if source in ("imagenet", "random") else "given"
+    return f"<resources>/weights/{network}_{name}.pth"
+
+
+def given_weights(wildcards):
+    """A path in the config is an input: the rule runs again when that file changes."""
+    source = config["weights"][wildcards.network]
+    return [] if source in ("imagenet", "random") else source
+
+
+ENCODER_FILES = {
+    "imagenet_resnet18": weights_file("resnet18"),
+    "resnet_cam16": "<results>/models/resnet_cam16.pt",
+    "pRCC_clustered_resnet": "<results>/models/pRCC_clustered_resnet.pt",
+    "pRCC_autoencoder": "<results>/models/pRCC_autoencoder.pt",
+}
+
+
+def encoder_checkpoints(wildcards):
+    return [ENCODER_FILES[choice["encoder"]] for choice in config["arms"][wildcards.arm]["encoders"]]
+
+
+def masked_images(dataset, use):
+    """The masked images, only where they are used: else a change of masks must not rerun the model."""
+    return f"<results>/masked/{dataset}.npy" if use != "off" else []
+
+
+def masked_ids(dataset, use):
+    return f"<results>/masked/{dataset}_ids.csv" if use != "off" else []
+
+
+def arm_masks(wildcards):
+    return config["arms"][wildcards.arm]["masks"]
+
+
+def arm_masked_images(wildcards):
+    return masked_images("wbc", arm_masks(wildcards))
+
+
+def arm_masked_ids(wildcards):
+    return masked_ids("wbc", arm_masks(wildcards))
+
+
+def masked_flags(wildcards, input):
+    return " ".join([flag("--masked", input.masked), flag("--masked-ids", input.masked_ids)])
+
+
+def arm_encoders(wildcards):
+    return as_json(config["arms"][wildcards.arm]["encoders"])
+
+
+def figure_arm(wildcards):
+    return config["table"]["figures"][wildcards.figure]
+
+
+def figure_title(wildcards):
+    arm = figure_arm(wildcards)
+    return f"{wildcards.figure}: {arm}, {config['arms'][arm]['title']}"
+
+
+def figure_histories(wildcards):
+    return collect(
+        "<results>/history/replicate{replicate}/{arm}_wbc_{fraction}.csv",
+        fraction=FRACTIONS,
+        replicate=REPLICATES,
+        arm=figure_arm(wildcards),
+    )
+
+
+def figure_fractions(wildcards):
+    return [fraction for fraction in FRACTIONS for _ in REPLICATES]
+
+
+def results_folder(wildcards):
+    return pathvar("results")

@@ -1,0 +1,180 @@
+# From raw folders to arrays, masked images and subsets.
+
+
+rule index_images:
+    input:
+        script=script_of("index_images"),
+        library=library_of("index_images"),
+        manifest=synthetic_manifest,
+    output:
+        index="<results>/images/{dataset}_index.csv",
+        problems="<results>/images/{dataset}_problems.csv",
+    log:
+        "<logs>/index_images/{dataset}.log",
+    benchmark:
+        "<benchmarks>/index_images/{dataset}.tsv"
+    container:
+        config["containers"]["tools"]
+    threads: 8
+    params:
+        folder=raw_folder,
+        listing=raw_listing,
+        classes=dataset_value("classes", []),
+        aliases=dataset_value("aliases", {}),
+        splits=dataset_value("splits", {}),
+        group_pattern=group_pattern_flag,
+        mask_threshold=config["masks"]["threshold"],
+        max_megapixels=config["images"]["max_megapixels"],
+    shell:
+        "python {input.script:q}"
+        " --folder {params.folder:q}"
+        " --classes {params.classes:q}"
+        " --aliases {params.aliases:q}"
+        " --splits {params.splits:q}"
+        " {params.group_pattern}"
+        " --mask-threshold {params.mask_threshold}"
+        " --max-megapixels {params.max_megapixels}"
+        " --threads {threads}"
+        " --index {output.index:q}"
+        " --problems {output.problems:q}"
+        " > {log:q} 2>&1"
+
+
+# Every training rule waits for this one, but is not rerun by it (`ancient`).
+rule check_datasets:
+    input:
+        script=script_of("check_datasets"),
+        library=library_of("check_datasets"),
+        indexes=collect("<results>/images/{dataset}_index.csv", dataset=DATASETS),
+        problems=collect("<results>/images/{dataset}_problems.csv", dataset=DATASETS),
+    output:
+        "<results>/images/check_datasets.csv",
+    log:
+        text="<logs>/check_datasets/check_datasets.log",
+        # A log, because outputs are deleted when the rule fails.
+        report="<logs>/check_datasets/problems.csv",
+    benchmark:
+        "<benchmarks>/check_datasets/check_datasets.tsv"
+    container:
+        config["containers"]["tools"]
+    params:
+        datasets=DATASETS,
+        policy=as_json(config["problems"]),
+    shell:
+        "python {input.script:q}"
+        " --datasets {params.datasets}"
+        " --indexes {input.indexes:q}"
+        " --problems {input.problems:q}"
+        " --policy {params.policy:q}"
+        " --report {log.report:q}"
+        " --output {output:q}"
+        " > {log.text:q} 2>&1"
+
+
+rule pack_images:
+    input:
+        script=script_of("pack_images"),
+        library=library_of("pack_images"),
+        index="<results>/images/{dataset}_index.csv",
+        checked=ancient("<results>/images/check_datasets.csv"),
+    output:
+        images="<results>/images/{dataset}.npy",
+        ids="<results>/images/{dataset}_ids.csv",
+        masks="<results>/images/{dataset}_masks.npy",
+        mask_ids="<results>/images/{dataset}_mask_ids.csv",
+    log:
+        "<logs>/pack_images/{dataset}.log",
+    benchmark:
+        "<benchmarks>/pack_images/{dataset}.tsv"
+    container:
+        config["containers"]["tools"]
+    threads: 8
+    params:
+        folder=raw_folder,
+        size=config["images"]["size"],
+        resize=config["images"]["resize"],
+        mask_threshold=config["masks"]["threshold"],
+        max_megapixels=config["images"]["max_megapixels"],
+    shell:
+        "python {input.script:q}"
+        " --folder {params.folder:q}"
+        " --index {input.index:q}"
+        " --size {params.size}"
+        " --resize {params.resize}"
+        " --mask-threshold {params.mask_threshold}"
+        " --max-megapixels {params.max_megapixels}"
+        " --threads {threads}"
+        " --images {output.images:q}"
+        " --ids {output.ids:q}"
+        " --masks {output.masks:q}"
+        " --mask-ids {output.mask_ids:q}"
+        " > {log:q} 2>&1"
+
+
+rule apply_masks:
+    input:
+        script=script_of("apply_masks"),
+        library=library_of("apply_masks"),
+        index="<results>/images/{dataset}_index.csv",
+        images="<results>/images/{dataset}.npy",
+        ids="<results>/images/{dataset}_ids.csv",
+        masks="<results>/images/{dataset}_masks.npy",
+        mask_ids="<results>/images/{dataset}_mask_ids.csv",
+    output:
+        masked="<results>/masked/{dataset}.npy",
+        ids="<results>/masked/{dataset}_ids.csv",
+        contact_sheet="<results>/masked/{dataset}_contact_sheet.png",
+    log:
+        "<logs>/apply_masks/{dataset}.log",
+    benchmark:
+        "<benchmarks>/apply_masks/{dataset}.tsv"
+    container:
+        config["containers"]["tools"]
+    params:
+        empty=config["masks"]["empty"],
+    shell:
+        "python {input.script:q}"
+        " --index {input.index:q}"
+        " --images {input.images:q}"
+        " --ids {input.ids:q}"
+        " --masks {input.masks:q}"
+        " --mask-ids {input.mask_ids:q}"
+        " --empty {params.empty}"
+        " --masked {output.masked:q}"
+        " --masked-ids {output.ids:q}"
+        " --contact-sheet {output.contact_sheet:q}"
+        " > {log:q} 2>&1"
+
+
+rule draw_subsets:
+    input:
+        script=script_of("draw_subsets"),
+        library=library_of("draw_subsets"),
+        index="<results>/images/wbc_index.csv",
+        checked=ancient("<results>/images/check_datasets.csv"),
+    output:
+        subset="<results>/subsets/replicate{replicate}/wbc_{fraction}.csv",
+    log:
+        "<logs>/draw_subsets/replicate{replicate}/wbc_{fraction}.log",
+    benchmark:
+        "<benchmarks>/draw_subsets/replicate{replicate}/wbc_{fraction}.tsv"
+    container:
+        config["containers"]["tools"]
+    params:
+        seed=subset_seed,
+        given_folder=given_folder_flag,
+        given_listing=given_listing,
+        classes=as_json(config["datasets"]["wbc"]["classes"]),
+        aliases=as_json(config["datasets"]["wbc"]["aliases"]),
+        train_split=config["datasets"]["wbc"]["splits"]["train"],
+    shell:
+        "python {input.script:q}"
+        " --index {input.index:q}"
+        " --fraction {wildcards.fraction}"
+        " --seed {params.seed}"
+        " {params.given_folder}"
+        " --classes {params.classes:q}"
+        " --aliases {params.aliases:q}"
+        " --train-split {params.train_split:q}"
+        " --subset {output.subset:q}"
+        " > {log:q} 2>&1"

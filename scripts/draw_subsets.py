@@ -1,0 +1,89 @@
+"""Choose the training images of one fraction and one replicate.
+
+Writes a CSV with one row per image: id, label, mask (1 where the subset uses the image's mask).
+Drawn: nested and stratified, floor(fraction x images) images and floor(fraction x masks) masks of each class,
+at least one image of each (see wbc/subsets.py). Given (--given-folder): the images whose class and file name
+stand in <given folder>/train/data, with the masks in <given folder>/train/mask; the seed plays no part.
+"""
+
+import argparse
+import json
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from wbc.cli import make_parser, run_script
+from wbc.datasets import Layout, scan_dataset
+from wbc.files import UserError, read_csv, write_csv
+from wbc.subsets import draw_subset
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = make_parser(__doc__)
+    parser.add_argument("--index", required=True, help="CSV of index_images")
+    parser.add_argument("--fraction", required=True, help="per cent, in (0, 100]")
+    parser.add_argument("--seed", type=int, default=0, help="of the replicate")
+    parser.add_argument("--given-folder", default="", help="take the images named there; else draw")
+    parser.add_argument("--classes", default="[]", help="JSON list, for --given-folder")
+    parser.add_argument("--aliases", default="{}", help="JSON: folder name -> class")
+    parser.add_argument("--train-split", default="train", help="split folder, for --given-folder")
+    parser.add_argument("--subset", required=True, help="CSV to write")
+    return parser
+
+
+def match_given(train: list[dict[str, str]], folder: Path, layout: Layout) -> list[dict[str, str]]:
+    """Rows of the index that a given folder names, by class and file name.
+
+    Raises:
+        UserError: the folder is missing, or holds an image that the full training set does not.
+    """
+    given, _ = scan_dataset(folder, layout)
+    known = {row["id"]: row for row in train}
+    subset = []
+    for image in given:
+        row = known.get(image.id)
+        if row is None:
+            raise UserError(
+                f"{folder / image.path}: no image of that class and name in the full training set: "
+                "remove it, or set subsets.source to drawn"
+            )
+        if image.mask and not row["mask"]:
+            logging.info("warning: %s has a mask that the full training set lacks", image.path)
+        uses_mask = bool(image.mask and row["mask"])
+        subset.append({"id": row["id"], "label": row["label"], "mask": str(int(uses_mask))})
+    return sorted(subset, key=lambda row: row["id"])
+
+
+def run(arguments: argparse.Namespace) -> None:
+    fraction = float(arguments.fraction)
+    if not 0 < fraction <= 100:
+        raise UserError(f"--fraction {arguments.fraction}: must lie in (0, 100]")
+    train = [row for row in read_csv(arguments.index) if row["split"] == "train"]
+    if arguments.given_folder:
+        layout = Layout(
+            classes=tuple(json.loads(arguments.classes)),
+            aliases=json.loads(arguments.aliases),
+            splits={"train": arguments.train_split},
+        )
+        subset = match_given(train, Path(arguments.given_folder), layout)
+        missing = {row["label"] for row in train} - {row["label"] for row in subset}
+        if missing:
+            raise UserError(
+                f"{arguments.given_folder} holds no image of {sorted(missing)[0]}: "
+                "add at least one of each class"
+            )
+    else:
+        subset = draw_subset(train, arguments.fraction, arguments.seed)
+    for label, count in sorted(Counter(row["label"] for row in subset).items()):
+        masks = sum(row["mask"] == "1" for row in subset if row["label"] == label)
+        logging.info("%s: %d images, %d masks", label, count, masks)
+    write_csv(arguments.subset, ["id", "label", "mask"], subset)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_script(run, build_parser(), argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

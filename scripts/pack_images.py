@@ -1,0 +1,126 @@
+"""Pack one data set into arrays, so that training never decodes an image.
+
+Writes
+  images      uint8 array (.npy) of shape (n, size, size, 3), RGB, rows in the index's order
+  ids         CSV with one row per image: id
+  masks       bool array (.npy) of shape (m, size, size), True = foreground (nearest neighbour)
+  mask ids    CSV with one row per mask: id (of its image)
+The files are decoded once more here, streamed image by image: memory does not grow with their number.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+from wbc.cli import make_parser, run_script
+from wbc.files import UserError, atomic_path, read_csv, write_csv
+from wbc.images import ImageProblem, decode_image, decode_mask, make_mask_square, make_square
+
+#: Images in flight at a time, per thread.
+CHUNK = 16
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = make_parser(__doc__)
+    parser.add_argument("--folder", required=True, help="the data set's raw folder")
+    parser.add_argument("--index", required=True, help="CSV of index_images")
+    parser.add_argument("--size", type=int, required=True, help="pixels, of the square arrays")
+    parser.add_argument("--resize", choices=["stretch", "crop", "pad"], default="stretch")
+    parser.add_argument("--mask-threshold", type=int, default=128)
+    parser.add_argument("--max-megapixels", type=float, default=50)
+    parser.add_argument("--threads", type=int, default=1, help="files decoded at a time")
+    parser.add_argument("--images", required=True, help=".npy to write")
+    parser.add_argument("--ids", required=True, help="CSV to write")
+    parser.add_argument("--masks", required=True, help=".npy to write")
+    parser.add_argument("--mask-ids", required=True, help="CSV to write")
+    return parser
+
+
+def square_pixels(path: Path, size: int, how: str, max_megapixels: float) -> np.ndarray:
+    """Decode an image to (size, size, 3) uint8."""
+    return np.asarray(make_square(decode_image(path, max_megapixels), size, how))
+
+
+def square_mask(
+    path: Path, size: int, how: str, max_megapixels: float, threshold: int
+) -> np.ndarray:
+    """Decode a mask to (size, size) bool."""
+    return make_mask_square(decode_mask(path, threshold, max_megapixels), size, how)
+
+
+def pack(
+    output: str,
+    paths: list[Path],
+    decode: Callable[[Path], np.ndarray],
+    shape: tuple[int, ...],
+    dtype: type,
+    threads: int,
+) -> None:
+    """Decode every path into its row of one array on disk.
+
+    Raises:
+        UserError: a file changed since it was indexed.
+    """
+    with atomic_path(output) as temporary:
+        array = np.lib.format.open_memmap(
+            temporary, mode="w+", dtype=dtype, shape=(len(paths), *shape)
+        )
+        with (
+            ThreadPoolExecutor(threads) as pool,
+            tqdm(total=len(paths), desc=Path(output).stem, mininterval=5) as progress,
+        ):
+            for start in range(0, len(paths), CHUNK * threads):
+                chunk = paths[start : start + CHUNK * threads]
+                try:
+                    rows = list(pool.map(decode, chunk))
+                except (ImageProblem, OSError) as error:
+                    raise UserError(
+                        f"{output}: a file changed since index_images read it ({error}): "
+                        "run again with --forcerun index_images"
+                    ) from error
+                array[start : start + len(rows)] = rows
+                progress.update(len(rows))
+        array.flush()
+        del array
+
+
+def run(arguments: argparse.Namespace) -> None:
+    root = Path(arguments.folder)
+    index = read_csv(arguments.index)
+    masked = [row for row in index if row["mask"]]
+    square = {
+        "size": arguments.size,
+        "how": arguments.resize,
+        "max_megapixels": arguments.max_megapixels,
+    }
+    side = (arguments.size, arguments.size)
+    pack(
+        arguments.images,
+        [root / row["path"] for row in index],
+        partial(square_pixels, **square),
+        (*side, 3),
+        np.uint8,
+        arguments.threads,
+    )
+    pack(
+        arguments.masks,
+        [root / row["mask"] for row in masked],
+        partial(square_mask, **square, threshold=arguments.mask_threshold),
+        side,
+        np.bool_,
+        arguments.threads,
+    )
+    write_csv(arguments.ids, ["id"], [{"id": row["id"]} for row in index])
+    write_csv(arguments.mask_ids, ["id"], [{"id": row["id"]} for row in masked])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_script(run, build_parser(), argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,65 @@
+"""Extract VGG16 features of every pRCC image: 4096 numbers each, after ReLU.
+
+Writes a CSV with one row per image: id, f0 ... f4095.
+"""
+
+import argparse
+from collections.abc import Sequence
+
+import torch
+from tqdm import tqdm
+from wbc.arrays import open_packed
+from wbc.augmentation import normalise
+from wbc.checkpoints import load_checkpoint, load_state
+from wbc.cli import make_parser, run_script
+from wbc.device import add_compute_arguments, start
+from wbc.files import write_csv
+from wbc.networks import VGG16Features
+from wbc.training import image_set, take
+
+BATCH = 32
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = make_parser(__doc__)
+    parser.add_argument("--images", required=True, help=".npy of pack_images")
+    parser.add_argument("--ids", required=True, help="CSV of pack_images")
+    parser.add_argument("--weights", required=True, help="state dict of VGG16")
+    parser.add_argument("--layer", type=int, choices=[1, 2], default=2, help="of the 4096-d layers")
+    parser.add_argument("--features", required=True, help="CSV to write")
+    add_compute_arguments(parser)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> None:
+    runtime = start(arguments.device, arguments.precision, arguments.threads)
+    packed = open_packed(arguments.images, arguments.ids)
+    images = image_set(packed.rows(list(packed.row_of)), None, runtime)
+    model = VGG16Features(arguments.layer)
+    state, _ = load_checkpoint(arguments.weights)
+    load_state(model.network, state, arguments.weights)
+    model.eval().to(runtime.device, memory_format=torch.channels_last)
+    batches = []
+    with torch.inference_mode():
+        for rows in tqdm(torch.arange(len(images)).split(BATCH), desc="VGG16", mininterval=5):
+            inputs = normalise(take(images, rows).float() / 255)
+            with runtime.autocast():
+                batches.append(model(inputs).float().cpu())
+    features = torch.cat(batches).numpy()
+    columns = [f"f{place}" for place in range(features.shape[1])]
+    write_csv(
+        arguments.features,
+        ["id", *columns],
+        (
+            {"id": name, **dict(zip(columns, row.tolist(), strict=True))}
+            for name, row in zip(packed.row_of, features, strict=True)
+        ),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_script(run, build_parser(), argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

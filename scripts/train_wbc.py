@@ -1,0 +1,112 @@
+"""Train one white blood cell classifier: one arm, one fraction, one replicate.
+
+The arm's encoders are loaded from their checkpoints, their named blocks opened for updates, and a linear head is
+trained on their concatenated features. Masked images are used as --mask-use says, of the subset's own masks only.
+The checkpoint and the per-image predictions on the test images are those of the last epoch.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+
+import torch
+from wbc import runs
+from wbc.checkpoints import load_encoder
+from wbc.cli import make_parser, run_script
+from wbc.device import add_compute_arguments, start
+from wbc.files import UserError, read_csv
+from wbc.networks import Classifier, Encoder
+from wbc.training import image_set, train_classifier
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = make_parser(__doc__)
+    runs.add_image_arguments(parser)
+    parser.add_argument("--subset", required=True, help="CSV of draw_subsets")
+    parser.add_argument(
+        "--encoders",
+        type=runs.parse_encoders,
+        required=True,
+        help='JSON: [{"encoder": name, "trained": [block, ...]}, ...]',
+    )
+    parser.add_argument(
+        "--encoder-checkpoints", nargs="+", required=True, help="one file per encoder, in order"
+    )
+    runs.add_training_arguments(parser)
+    runs.add_result_arguments(parser)
+    add_compute_arguments(parser)
+    return parser
+
+
+def load_encoders(
+    choices: list[dict], checkpoints: list[str], image_size: int
+) -> tuple[dict[str, Encoder], dict]:
+    """Load an arm's encoders, their blocks opened; also the autoencoder's metadata, if there is one.
+
+    Raises:
+        UserError: an autoencoder was trained on images of another size.
+    """
+    encoders: dict[str, Encoder] = {}
+    autoencoder: dict = {}
+    for choice, path in zip(choices, checkpoints, strict=True):
+        encoder, metadata = load_encoder(choice["encoder"], path)
+        encoder.open_blocks(choice["trained"])
+        encoders[choice["encoder"]] = encoder
+        if "latent_size" in metadata:
+            autoencoder = {key: metadata[key] for key in ("channels", "latent_size", "image_size")}
+            if metadata["image_size"] != image_size:
+                raise UserError(
+                    f"{path} takes images of {metadata['image_size']} pixels, these have {image_size}: "
+                    "train it again with the same images.size"
+                )
+    return encoders, autoencoder
+
+
+def run(arguments: argparse.Namespace) -> None:
+    started = time.perf_counter()
+    runtime = start(arguments.device, arguments.precision, arguments.threads)
+    images, masked = runs.open_images(arguments)
+    train = [
+        runs.Sample(row["id"], row["label"], row["mask"] == "1")
+        for row in read_csv(arguments.subset)
+    ]
+    test = runs.split_samples(read_csv(arguments.index), "test")
+    pixels, labels = runs.select(train, arguments.classes, images, masked, arguments.mask_use)
+    train_set = image_set(pixels, labels, runtime)
+    test_use = runs.test_mask_use(arguments.mask_use)
+    test_set = image_set(*runs.select(test, arguments.classes, images, masked, test_use), runtime)
+    torch.manual_seed(arguments.seed)
+    image_size = pixels.shape[1]
+    encoders, autoencoder = load_encoders(
+        arguments.encoders, arguments.encoder_checkpoints, image_size
+    )
+    model = Classifier(encoders, len(arguments.classes))
+    history = train_classifier(
+        model, train_set, {"test": test_set}, arguments.training, runtime, arguments.seed
+    )
+    recipe = [
+        {"encoder": name, "trained": list(encoder.trained_blocks)}
+        for name, encoder in encoders.items()
+    ]
+    metadata = runs.classifier_metadata(arguments, arguments.training, recipe, image_size)
+    if autoencoder:
+        metadata["autoencoder"] = autoencoder
+    runs.save_classifier(arguments.checkpoint, model, metadata)
+    runs.write_history(arguments.history, history)
+    runs.write_predictions(
+        arguments.predictions,
+        [sample.id for sample in test],
+        test_set,
+        arguments.classes,
+        model,
+        runtime,
+    )
+    runs.write_record(arguments.record, runtime, started, len(train_set), arguments.training.epochs)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_script(run, build_parser(), argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

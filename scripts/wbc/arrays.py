@@ -1,0 +1,43 @@
+"""Reading packed images together with their ids."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wbc.files import UserError, read_csv
+
+
+@dataclass(frozen=True)
+class PackedImages:
+    """Images that lie on disk as one array.
+
+    Attributes:
+        array: uint8 (n, size, size, 3) or bool (n, size, size), memory-mapped.
+        row_of: id -> row.
+    """
+
+    array: np.ndarray
+    row_of: dict[str, int]
+
+    def rows(self, ids: list[str]) -> np.ndarray:
+        """Copy the images of ``ids`` into memory, in that order."""
+        return self.array[[self.row_of[name] for name in ids]]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.row_of
+
+
+def open_packed(array: Path | str, ids: Path | str) -> PackedImages:
+    """Open an array and the CSV that gives each row's ``id``.
+
+    Raises:
+        UserError: the two do not have the same number of rows.
+    """
+    names = [row["id"] for row in read_csv(ids)]
+    images = np.load(array, mmap_mode="r")
+    if len(images) != len(names):
+        raise UserError(
+            f"{array} has {len(images)} rows, {ids} has {len(names)}: run pack_images again"
+        )
+    return PackedImages(images, {name: row for row, name in enumerate(names)})

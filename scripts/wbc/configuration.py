@@ -1,0 +1,157 @@
+"""Checks a whole config before anything runs; every complaint is one line with the remedy."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from wbc.blocks import ENCODER_KINDS, RESNET18_BLOCKS, autoencoder_blocks, expand_blocks
+from wbc.files import UserError
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """Give `` (did you mean 'x'?)`` or the whole list where nothing is near."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+
+
+def fraction_label(fraction: float | int) -> str:
+    """Label of a fraction in per cent, as in file names: ``100``, ``50``, ``0.5``.
+
+    >>> fraction_label(1.0), fraction_label(0.5)
+    ('1', '0.5')
+    """
+    return f"{fraction:.10g}"
+
+
+def _key(path: Iterator[Any]) -> str:
+    return ".".join(str(part) for part in path)
+
+
+def _describe(error: ValidationError) -> str:
+    key = _key(error.absolute_path)
+    where = f"key '{key}'" if key else "the top level"
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = list(error.schema.get("properties", {}))
+        unknown = sorted(str(name) for name in error.instance if name not in known)
+        return f"unknown key '{unknown[0]}' in {where}: {did_you_mean(unknown[0], known)}"
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"missing key '{missing[0]}' in {where}: copy it from config.yaml"
+    if error.validator == "enum":
+        known = [str(value) for value in error.validator_value]
+        return f"{where} is '{error.instance}': {did_you_mean(str(error.instance), known)}"
+    return f"{where}: {error.message.splitlines()[0]}"
+
+
+def check_config(config: dict, schema: Path | str) -> None:
+    """Check a config against the schema and its names against each other.
+
+    Raises:
+        UserError: the first thing that is wrong, as ``config: ...``.
+    """
+    schema = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
+    errors = sorted(
+        Draft202012Validator(schema).iter_errors(config),
+        # An unknown key is the likeliest slip, and often the cause of a missing one.
+        key=lambda error: (error.validator != "additionalProperties", _key(error.absolute_path)),
+    )
+    if errors:
+        raise UserError(f"config: {_describe(errors[0])}")
+    try:
+        _check_names(config)
+    except UserError as error:
+        raise UserError(f"config: {error}") from None
+
+
+def _check_names(config: dict) -> None:
+    _check_arms(config)
+    _check_datasets(config)
+    labels = [fraction_label(fraction) for fraction in config["subsets"]["fractions"]]
+    if config["subsets"]["source"] == "given":
+        for label in labels:
+            if label != "100" and label not in config["subsets"]["given"]:
+                raise UserError(
+                    f"key 'subsets.given' has no folder for the fraction {label}: "
+                    f"add one, or set subsets.source to drawn"
+                )
+    for arm in config["table"]["figures"].values():
+        if arm not in config["experiment"]["arms"]:
+            raise UserError(
+                f"key 'table.figures' names the arm '{arm}', which experiment.arms does not run: "
+                + did_you_mean(arm, config["experiment"]["arms"])
+            )
+    models = [*config["arms"], "pRCC_clustered_resnet", "resnet_cam16"]
+    for model in config["table"]["reported"]:
+        if model not in models:
+            raise UserError(f"key 'table.reported' names '{model}': {did_you_mean(model, models)}")
+
+
+def _check_arms(config: dict) -> None:
+    declared = list(config["arms"])
+    for arm in config["experiment"]["arms"]:
+        if arm not in declared:
+            raise UserError(f"key 'experiment.arms' names '{arm}': {did_you_mean(arm, declared)}")
+    channels = config["pretraining"]["prcc_autoencoder"]["channels"]
+    divisor = 2 ** len(channels)
+    if config["images"]["size"] % divisor:
+        raise UserError(
+            f"key 'images.size' must be a multiple of {divisor}: "
+            f"the autoencoder halves the image {len(channels)} times"
+        )
+    blocks = {"resnet18": RESNET18_BLOCKS, "autoencoder": autoencoder_blocks(len(channels))}
+    for arm, recipe in config["arms"].items():
+        names = [choice["encoder"] for choice in recipe["encoders"]]
+        if len(set(names)) < len(names):
+            raise UserError(f"key 'arms.{arm}.encoders' names an encoder twice: keep one of them")
+        for choice in recipe["encoders"]:
+            _check_blocks(
+                f"arms.{arm}", choice["trained"], blocks[ENCODER_KINDS[choice["encoder"]]]
+            )
+    for model in ("cam16", "prcc_clustered"):
+        _check_blocks(
+            f"pretraining.{model}", config["pretraining"][model]["trained"], RESNET18_BLOCKS
+        )
+
+
+def _check_blocks(key: str, names: list[str], blocks: tuple[str, ...]) -> None:
+    try:
+        expand_blocks(names, blocks)
+    except UserError as error:
+        raise UserError(f"key '{key}.trained': {error}") from None
+
+
+def _check_datasets(config: dict) -> None:
+    for name, dataset in config["datasets"].items():
+        pattern = dataset["group_pattern"]
+        if pattern is not None:
+            try:
+                groups = set(re.compile(pattern).groupindex)
+            except re.error as error:
+                raise UserError(
+                    f"key 'datasets.{name}.group_pattern' is no regular expression ({error}): mend it"
+                ) from None
+            if not groups or groups - {"slide", "field"}:
+                raise UserError(
+                    f"key 'datasets.{name}.group_pattern' must name the groups (?P<slide>...) "
+                    f"and, if wanted, (?P<field>...), and no others"
+                )
+        for alias, target in dataset.get("aliases", {}).items():
+            if target not in dataset["classes"]:
+                raise UserError(
+                    f"key 'datasets.{name}.aliases.{alias}' names the class '{target}': "
+                    + did_you_mean(target, dataset["classes"])
+                )
+
+
+def normalise_config(config: dict) -> None:
+    """Undo, in place, what YAML 1.1 makes of an unquoted ``off``: the value false."""
+    recipes = [*(config.get("arms") or {}).values(), (config.get("pretraining") or {}).get("cam16")]
+    for recipe in recipes:
+        if isinstance(recipe, dict) and recipe.get("masks") is False:
+            recipe["masks"] = "off"

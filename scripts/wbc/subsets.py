@@ -1,0 +1,73 @@
+"""Nested, stratified subsets of the labelled training images.
+
+For each class with n images, m of which have a mask, one seeded order of the images is made, and the
+fraction f takes its first floor(f n), at least one. So every smaller subset lies in every larger one,
+whatever other fractions the config asks for. The i-th masked image (i = 1 ... m, in a seeded order of
+its own) stands at place floor(i n / m): then the first floor(f n) images hold at least floor(f m) masked
+ones for every f, and the first floor(f m) of them keep their mask in the subset.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+
+def share_of(fraction: str, count: int) -> int:
+    """floor(fraction % of count), exactly.
+
+    >>> share_of("10", 618), share_of("0.1", 1000)
+    (61, 1)
+    """
+    return int(Fraction(fraction) * count / 100)
+
+
+def seeded_order(masked: Sequence[bool], generator: np.random.Generator) -> list[int]:
+    """Order the images of one class so that masked ones are spread evenly; see the module's text.
+
+    Args:
+        masked: for each image, whether it has a mask.
+
+    Returns:
+        Positions into ``masked``: a permutation.
+    """
+    with_mask = [place for place, has_mask in enumerate(masked) if has_mask]
+    without = [place for place, has_mask in enumerate(masked) if not has_mask]
+    with_mask = [with_mask[i] for i in generator.permutation(len(with_mask))]
+    without = [without[i] for i in generator.permutation(len(without))]
+    total = len(masked)
+    order: list[int] = [-1] * total
+    for index, place in enumerate(with_mask, start=1):
+        order[index * total // len(with_mask) - 1] = place
+    rest = iter(without)
+    return [next(rest) if place < 0 else place for place in order]
+
+
+def draw_subset(train: Sequence[dict[str, str]], fraction: str, seed: int) -> list[dict[str, str]]:
+    """Draw one subset of the training rows of an index.
+
+    Args:
+        train: rows with ``id``, ``label``, ``mask`` (empty: none); their order does not matter.
+        fraction: per cent, as text, so that 0.1 is exact.
+        seed: of the replicate.
+
+    Returns:
+        Rows ``id, label, mask`` sorted by id; ``mask`` is "1" where the subset uses the image's mask.
+    """
+    classes: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for row in sorted(train, key=lambda row: row["id"]):
+        classes[row["label"]].append(row)
+    subset = []
+    for label in sorted(classes):
+        rows = classes[label]
+        # A stream of its own for every class: one more class leaves the others' draws alone.
+        generator = np.random.default_rng([seed, *label.encode()])
+        masked = [bool(row["mask"]) for row in rows]
+        chosen = seeded_order(masked, generator)[: max(1, share_of(fraction, len(rows)))]
+        masks_left = share_of(fraction, sum(masked))
+        for place in chosen:
+            uses_mask = masked[place] and masks_left > 0
+            masks_left -= uses_mask
+            subset.append({"id": rows[place]["id"], "label": label, "mask": str(int(uses_mask))})
+    return sorted(subset, key=lambda row: row["id"])

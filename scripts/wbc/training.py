@@ -1,0 +1,258 @@
+"""The training loop that all models share, and their evaluation.
+
+Images stay on the device as uint8, (n, size, size, 3); batches are taken by index, augmented there, and no
+step waits for the device. An epoch's images are split into batches of nearly equal size (differing by at
+most one), so that BatchNorm never meets a tiny last batch.
+"""
+
+import argparse
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from wbc.augmentation import augment, normalise
+from wbc.device import Runtime
+from wbc.files import UserError
+from wbc.networks import Autoencoder, Classifier
+
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """One training section of the config."""
+
+    epochs: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    flips: bool
+    rotation: str
+    class_weights: str = "none"
+
+
+def settings_from_json(text: str) -> TrainingSettings:
+    """Read settings from a JSON object with the keys of a training section.
+
+    Raises:
+        argparse.ArgumentTypeError: a key is missing or unknown.
+    """
+    values = json.loads(text)
+    known = {field.name for field in fields(TrainingSettings)}
+    wrong = sorted((known - {"class_weights"} - set(values)) | (set(values) - known))
+    if wrong:
+        raise argparse.ArgumentTypeError(f"missing or unknown key '{wrong[0]}'")
+    return TrainingSettings(**values)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images and labels on the device: uint8 (n, size, size, 3), int64 (n,)."""
+
+    pixels: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+def image_set(pixels: np.ndarray, labels: np.ndarray | None, runtime: Runtime) -> ImageSet:
+    """Put images (uint8 (n, size, size, 3)) and labels (int (n,), or none) on the device."""
+    if labels is None:
+        labels = np.zeros(len(pixels), dtype=np.int64)
+    return ImageSet(
+        torch.from_numpy(np.ascontiguousarray(pixels)).to(runtime.device),
+        torch.from_numpy(labels.astype(np.int64)).to(runtime.device),
+    )
+
+
+def take(images: ImageSet, rows: Tensor) -> Tensor:
+    """Pixels of some rows as uint8 (n, 3, size, size), channels last in memory."""
+    return images.pixels[rows.to(images.pixels.device)].permute(0, 3, 1, 2)
+
+
+def class_weights(labels: Tensor, classes: int, how: str) -> Tensor | None:
+    """Weights of the cross entropy: None, or inversely proportional to the class's frequency, mean 1."""
+    if how == "none":
+        return None
+    counts = torch.bincount(labels, minlength=classes).float()
+    return len(labels) / (classes * counts.clamp(min=1))
+
+
+def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """Optimiser over the parameters that are open for updates, in its fused form."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    common = {
+        "lr": settings.learning_rate,
+        "weight_decay": settings.weight_decay,
+        "fused": True,
+    }
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(parameters, momentum=0.9, **common)
+    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[settings.optimizer]
+    return kind(parameters, **common)
+
+
+def make_schedule(
+    optimizer: torch.optim.Optimizer, settings: TrainingSettings
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """Learning rate per epoch: constant, or a cosine from the initial rate towards 0."""
+    if settings.schedule == "constant":
+        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)
+    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.epochs)
+
+
+def fit(
+    model: nn.Module,
+    images: ImageSet,
+    settings: TrainingSettings,
+    seed: int,
+    batch_loss: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    evaluate: Callable[[], Mapping[str, float]],
+) -> list[dict[str, float]]:
+    """Train for the settings' epochs and give the history, one row per epoch.
+
+    Args:
+        batch_loss: (augmented images in 0 ... 1, float (n, 3, size, size); their rows) -> mean loss,
+            number of right answers.
+        evaluate: called after each epoch; its values join the row.
+
+    Raises:
+        UserError: the loss is no longer finite.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = make_optimizer(model, settings)
+    schedule = make_schedule(optimizer, settings)
+    batches = math.ceil(len(images) / settings.batch_size)
+    history = []
+    started = time.perf_counter()
+    for epoch in range(1, settings.epochs + 1):
+        model.train()
+        # Summed on the device and read once per epoch.
+        loss_sum = torch.zeros((), device=images.pixels.device)
+        right = torch.zeros((), device=images.pixels.device)
+        for rows in torch.randperm(len(images), generator=generator).tensor_split(batches):
+            views = augment(take(images, rows), settings.flips, settings.rotation, generator)
+            optimizer.zero_grad(set_to_none=True)
+            loss, right_answers = batch_loss(views, rows)
+            loss.backward()
+            optimizer.step()
+            loss_sum += loss.detach() * len(rows)
+            right += right_answers
+        schedule.step()
+        row = {
+            "epoch": epoch,
+            "train_loss": loss_sum.item() / len(images),
+            "train_accuracy": right.item() / len(images),
+            **evaluate(),
+        }
+        if not math.isfinite(row["train_loss"]):
+            raise UserError(
+                f"the training loss is {row['train_loss']} in epoch {epoch}: lower the learning rate "
+                f"({settings.learning_rate:g})"
+            )
+        history.append(row)
+        left = (time.perf_counter() - started) / epoch * (settings.epochs - epoch)
+        values = ", ".join(f"{key} {value:.4f}" for key, value in row.items() if key != "epoch")
+        logging.info("epoch %d/%d: %s; %.0f s left", epoch, settings.epochs, values, left)
+    return history
+
+
+@torch.inference_mode()
+def predict(model: Classifier, images: ImageSet, runtime: Runtime) -> Tensor:
+    """Logits of every image, float32 (n, classes), on the device."""
+    model.eval()
+    logits = []
+    for rows in torch.arange(len(images)).split(EVALUATION_BATCH):
+        inputs = normalise(take(images, rows).float() / 255)
+        with runtime.autocast():
+            logits.append(model(inputs).float())
+    return torch.cat(logits)
+
+
+def loss_and_accuracy(model: Classifier, images: ImageSet, runtime: Runtime) -> tuple[float, float]:
+    """Mean cross entropy and share of right answers (0 ... 1)."""
+    logits = predict(model, images, runtime)
+    loss = functional.cross_entropy(logits, images.labels).item()
+    accuracy = (logits.argmax(1) == images.labels).double().mean().item()
+    return loss, accuracy
+
+
+def train_classifier(
+    model: Classifier,
+    train: ImageSet,
+    evaluated: Mapping[str, ImageSet],
+    settings: TrainingSettings,
+    runtime: Runtime,
+    seed: int,
+) -> list[dict[str, float]]:
+    """Train a classifier in place; the history has loss and accuracy of ``train`` and of each of ``evaluated``."""
+    model.to(runtime.device, memory_format=torch.channels_last)
+    weights = class_weights(train.labels, model.head.out_features, settings.class_weights)
+
+    def batch_loss(views: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        labels = train.labels[rows.to(runtime.device)]
+        with runtime.autocast():
+            logits = model(normalise(views))
+        logits = logits.float()
+        return functional.cross_entropy(logits, labels, weights), (logits.argmax(1) == labels).sum()
+
+    def evaluate() -> dict[str, float]:
+        row = {}
+        for name, images in evaluated.items():
+            row[f"{name}_loss"], row[f"{name}_accuracy"] = loss_and_accuracy(model, images, runtime)
+        return row
+
+    return fit(model, train, settings, seed, batch_loss, evaluate)
+
+
+@torch.inference_mode()
+def reconstruct(model: Autoencoder, images: ImageSet, runtime: Runtime) -> tuple[Tensor, float]:
+    """Reconstructions, float32 (n, 3, size, size) in 0 ... 1 on the CPU, and their mean squared error."""
+    model.eval()
+    pictures, error_sum = [], 0.0
+    for rows in torch.arange(len(images)).split(EVALUATION_BATCH):
+        targets = take(images, rows).float() / 255
+        with runtime.autocast():
+            outputs = model(normalise(targets))
+        error_sum += functional.mse_loss(outputs.float(), targets).item() * len(rows)
+        pictures.append(outputs.float().cpu())
+    return torch.cat(pictures), error_sum / len(images)
+
+
+def train_autoencoder(
+    model: Autoencoder,
+    train: ImageSet,
+    test: ImageSet,
+    settings: TrainingSettings,
+    runtime: Runtime,
+    seed: int,
+) -> list[dict[str, float]]:
+    """Train an autoencoder in place by mean squared error; its history has losses and no accuracies."""
+    model.to(runtime.device, memory_format=torch.channels_last)
+
+    def batch_loss(views: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        with runtime.autocast():
+            outputs = model(normalise(views))
+        return functional.mse_loss(outputs.float(), views), views.new_zeros(())
+
+    def evaluate() -> dict[str, float]:
+        return {"test_loss": reconstruct(model, test, runtime)[1]}
+
+    history = fit(model, train, settings, seed, batch_loss, evaluate)
+    return [{key: row[key] for key in row if "accuracy" not in key} for row in history]
+
+
+def settings_metadata(settings: TrainingSettings) -> dict:
+    """The settings as plain values, for a checkpoint."""
+    return asdict(settings)
