@@ -12,10 +12,11 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
+
+from wbc.arrays import open_packed
 from wbc.cli import make_parser, run_script
 from wbc.figures import contact_sheet
 from wbc.files import UserError, atomic_path, read_csv, write_csv
-from wbc.arrays import open_packed
 
 SHEET_PAIRS = 12
 

@@ -15,6 +15,7 @@ from urllib.error import URLError
 
 import torch
 from torchvision.models import ResNet18_Weights, VGG16_Weights, resnet18, vgg16
+
 from wbc.checkpoints import load_checkpoint
 from wbc.cli import make_parser, run_script
 from wbc.files import UserError, atomic_path, sha256_of_file

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
+
 from wbc.cli import make_parser, run_script
 from wbc.datasets import FoundImage, Layout, Problem, scan_dataset
 from wbc.files import sha256_of_file, write_csv

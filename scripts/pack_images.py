@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+
 from wbc.cli import make_parser, run_script
 from wbc.files import UserError, atomic_path, read_csv, write_csv
 from wbc.images import ImageProblem, decode_image, decode_mask, make_mask_square, make_square

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from wbc.cli import make_parser, run_script
 from wbc.clustering import agreement, cluster
 from wbc.figures import cluster_scatter

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import torch
 from tqdm import tqdm
+
 from wbc.arrays import open_packed
 from wbc.augmentation import normalise
-from wbc.checkpoints import load_checkpoint, load_state
+from wbc.checkpoints import load_checkpoint
 from wbc.cli import make_parser, run_script
 from wbc.device import add_compute_arguments, start
 from wbc.files import write_csv
@@ -35,9 +36,8 @@ def run(arguments: argparse.Namespace) -> None:
     runtime = start(arguments.device, arguments.precision, arguments.threads)
     packed = open_packed(arguments.images, arguments.ids)
     images = image_set(packed.rows(list(packed.row_of)), None, runtime)
-    model = VGG16Features(arguments.layer)
     state, _ = load_checkpoint(arguments.weights)
-    load_state(model.network, state, arguments.weights)
+    model = VGG16Features(state, arguments.layer)
     model.eval().to(runtime.device, memory_format=torch.channels_last)
     batches = []
     with torch.inference_mode():

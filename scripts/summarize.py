@@ -96,9 +96,7 @@ def table_1(rows: list[dict], arguments: argparse.Namespace) -> str:
 
 def model_table(rows: list[dict], model: str, arguments: argparse.Namespace) -> str:
     """The metrics of one pretrained classifier."""
-    groups = group_values(
-        (row for row in rows if row["arm"] == model), ("selection", "metric")
-    )
+    groups = group_values((row for row in rows if row["arm"] == model), ("selection", "metric"))
     published = reported_value(arguments.reported, model, "")
     cells = [
         spread(groups["last", "accuracy"], arguments.decimals),
@@ -133,7 +131,9 @@ def notes(rows: list[dict], arguments: argparse.Namespace) -> list[str]:
     if arguments.weights != "imagenet":
         lines.append(f"Networks started from {arguments.weights} weights, not from ImageNet's.")
     if arguments.synthetic:
-        lines.append("The images are synthetic drawings: these numbers say nothing about real cells.")
+        lines.append(
+            "The images are synthetic drawings: these numbers say nothing about real cells."
+        )
     return lines
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from sklearn.model_selection import train_test_split
+
 from wbc import runs
 from wbc.arrays import open_packed
 from wbc.checkpoints import MEAN, STD, save_checkpoint
@@ -26,7 +27,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
     parser.add_argument("--images", required=True, help=".npy of pack_images")
     parser.add_argument("--ids", required=True, help="CSV of pack_images")
-    parser.add_argument("--channels", type=int, nargs="+", required=True, help="of the convolutions")
+    parser.add_argument(
+        "--channels", type=int, nargs="+", required=True, help="of the convolutions"
+    )
     parser.add_argument("--latent-size", type=int, required=True)
     parser.add_argument("--test-share", type=float, required=True, help="of the images, held out")
     runs.add_training_arguments(parser, classes=False)
@@ -67,10 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
     pictures = (outputs * 255).round().byte().permute(0, 2, 3, 1).numpy()
     contact_sheet(
         arguments.reconstructions,
-        [
-            (name, [originals[place], pictures[place]])
-            for place, name in enumerate(shown)
-        ],
+        [(name, [originals[place], pictures[place]]) for place, name in enumerate(shown)],
         ["held-out image", "reconstruction"],
         empty_text="no image was held out",
     )

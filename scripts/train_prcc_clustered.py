@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from sklearn.model_selection import train_test_split
+
 from wbc import runs
 from wbc.arrays import open_packed
 from wbc.checkpoints import load_encoder

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 
 import torch
+
 from wbc import runs
 from wbc.checkpoints import load_encoder
 from wbc.cli import make_parser, run_script

@@ -59,15 +59,15 @@ def load_state(module: nn.Module, state: Mapping[str, Tensor], source: Path | st
         module.load_state_dict(dict(state))
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{source} does not fit the network ({reason}): give another file") from error
+        raise UserError(
+            f"{source} does not fit the network ({reason}): give another file"
+        ) from error
 
 
 def under(state: Mapping[str, Tensor], prefix: str) -> State:
     """Entries of a state dict below ``prefix``, without it."""
     return {
-        name.removeprefix(prefix): value
-        for name, value in state.items()
-        if name.startswith(prefix)
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
     }
 
 

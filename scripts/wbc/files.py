@@ -54,7 +54,10 @@ def write_csv(path: Path | str, columns: Sequence[str], rows: Iterable[Mapping[s
     Raises:
         ValueError: a row holds a key that is no column.
     """
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as handle,
+    ):
         writer = csv.DictWriter(handle, fieldnames=list(columns), lineterminator="\n", restval="")
         writer.writeheader()
         for row in rows:

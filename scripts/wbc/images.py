@@ -35,7 +35,9 @@ def _open(path: Path, max_megapixels: float) -> Image.Image:
 def _scale_to_8_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
     if values.dtype.kind == "f":
-        values = values * 255.0 if values.size and 0 <= values.min() <= values.max() <= 1 else values
+        values = (
+            values * 255.0 if values.size and 0 <= values.min() <= values.max() <= 1 else values
+        )
     else:
         values = values.astype(np.float64) / 257.0
     return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))

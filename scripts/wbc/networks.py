@@ -178,12 +178,15 @@ class VGG16Features(nn.Module):
     """torchvision's VGG16 up to one of its two 4096-d layers, after ReLU: float (n, 4096).
 
     Args:
+        state: its weights, under torchvision's names; used in place, not copied.
         layer: 1 or 2.
     """
 
-    def __init__(self, layer: int) -> None:
+    def __init__(self, state: Mapping[str, Tensor], layer: int) -> None:
         super().__init__()
-        self.network = vgg16(weights=None)
+        with torch.device("meta"):  # drawing 138 million random weights takes seconds
+            self.network = vgg16(weights=None, init_weights=False)
+        self.network.load_state_dict(state, assign=True)
         # classifier: linear, ReLU, dropout, linear, ReLU, dropout, linear
         self.head = self.network.classifier[: 2 if layer == 1 else 5]
 

@@ -74,9 +74,7 @@ def add_result_arguments(parser: argparse.ArgumentParser, predictions: bool = Tr
 def open_masked(array: str, ids: str) -> PackedImages:
     """Open the array of apply_masks; ids whose mask was not applied are absent."""
     rows = [row for row in read_csv(ids) if row["state"] == "applied"]
-    return PackedImages(
-        np.load(array, mmap_mode="r"), {row["id"]: int(row["row"]) for row in rows}
-    )
+    return PackedImages(np.load(array, mmap_mode="r"), {row["id"]: int(row["row"]) for row in rows})
 
 
 def select(
