@@ -54,7 +54,9 @@ def script_of(rule_name):
 
 def library_of(rule_name):
     """The library modules that a rule's script imports, so that an edit reruns just their users."""
-    modules = modules_of(REPOSITORY / script_of(rule_name), REPOSITORY / "scripts" / "wbc")
+    modules = modules_of(
+        REPOSITORY / script_of(rule_name), REPOSITORY / "scripts" / "wbc"
+    )
     return [path.relative_to(REPOSITORY).as_posix() for path in modules]
 
 
@@ -72,7 +74,9 @@ def pathvar(name):
 
 
 def data_root():
-    return f"{pathvar('resources')}/synthetic/images" if SYNTHETIC else config["data_root"]
+    return (
+        f"{pathvar('resources')}/synthetic/images" if SYNTHETIC else config["data_root"]
+    )
 
 
 def folder_of(dataset):
@@ -81,7 +85,9 @@ def folder_of(dataset):
 
 def raw_folder(wildcards):
     """The raw folder of a data set; asking for it is what a run without data fails on."""
-    return existing_folder(folder_of(wildcards.dataset), f"datasets.{wildcards.dataset}.folder")
+    return existing_folder(
+        folder_of(wildcards.dataset), f"datasets.{wildcards.dataset}.folder"
+    )
 
 
 def existing_folder(folder, key):
@@ -117,7 +123,9 @@ def dataset_value(key, default):
 
 
 def group_pattern_flag(wildcards):
-    return flag("--group-pattern", config["datasets"][wildcards.dataset]["group_pattern"])
+    return flag(
+        "--group-pattern", config["datasets"][wildcards.dataset]["group_pattern"]
+    )
 
 
 def true_types(wildcards):
@@ -148,7 +156,9 @@ def given_folder_flag(wildcards):
 
 
 def given_listing(wildcards):
-    return hash_of_listing(given_folder(wildcards)) if is_given(wildcards.fraction) else ""
+    return (
+        hash_of_listing(given_folder(wildcards)) if is_given(wildcards.fraction) else ""
+    )
 
 
 def subset_seed(wildcards):
@@ -178,7 +188,10 @@ ENCODER_FILES = {
 
 
 def encoder_checkpoints(wildcards):
-    return [ENCODER_FILES[choice["encoder"]] for choice in config["arms"][wildcards.arm]["encoders"]]
+    return [
+        ENCODER_FILES[choice["encoder"]]
+        for choice in config["arms"][wildcards.arm]["encoders"]
+    ]
 
 
 def masked_images(dataset, use):
@@ -203,7 +216,9 @@ def arm_masked_ids(wildcards):
 
 
 def masked_flags(wildcards, input):
-    return " ".join([flag("--masked", input.masked), flag("--masked-ids", input.masked_ids)])
+    return " ".join(
+        [flag("--masked", input.masked), flag("--masked-ids", input.masked_ids)]
+    )
 
 
 def arm_encoders(wildcards):

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from wbc.cli import make_parser, run_script
 from wbc.datasets import FoundImage, Layout, Problem, scan_dataset
 from wbc.files import sha256_of_file, write_csv
-from wbc.images import ImageProblem, decode_image, decode_mask, pixel_hash
+from wbc.images import UnusableImageError, decode_image, decode_mask, pixel_hash
 
 INDEX_COLUMNS = [
     *("id", "path", "split", "label", "mask", "width", "height"),
@@ -52,7 +52,7 @@ def examine(
     """Decode one image and its mask; give its row of the index (None if unusable) and its problems."""
     try:
         pixels = decode_image(root / image.path, max_megapixels)
-    except ImageProblem as problem:
+    except UnusableImageError as problem:
         return None, [Problem("undecodable_image", image.path, f"{problem}: replace or remove it")]
     problems = []
     row = asdict(image) | {
@@ -64,7 +64,7 @@ def examine(
     if image.mask:
         try:
             mask = decode_mask(root / image.mask, mask_threshold, max_megapixels)
-        except ImageProblem as problem:
+        except UnusableImageError as problem:
             problems.append(
                 Problem("undecodable_mask", image.mask, f"{problem}: replace or remove it")
             )

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from wbc.cli import make_parser, run_script
 from wbc.files import UserError, atomic_path, read_csv, write_csv
-from wbc.images import ImageProblem, decode_image, decode_mask, make_mask_square, make_square
+from wbc.images import UnusableImageError, decode_image, decode_mask, make_mask_square, make_square
 
 #: Images in flight at a time, per thread.
 CHUNK = 16
@@ -78,7 +78,7 @@ def pack(
                 chunk = paths[start : start + CHUNK * threads]
                 try:
                     rows = list(pool.map(decode, chunk))
-                except (ImageProblem, OSError) as error:
+                except (UnusableImageError, OSError) as error:
                     raise UserError(
                         f"{output}: a file changed since index_images read it ({error}): "
                         "run again with --forcerun index_images"

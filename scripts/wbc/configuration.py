@@ -49,15 +49,28 @@ def _describe(error: ValidationError) -> str:
     return f"{where}: {error.message.splitlines()[0]}"
 
 
+def _read_command_line_values(config: dict, validator: Draft202012Validator) -> None:
+    """Snakemake leaves nested values of ``--config 'a={b: 3}'`` as text: read them as YAML where the
+    schema wants another type."""
+    for error in list(validator.iter_errors(config)):
+        if error.validator in ("type", "enum") and isinstance(error.instance, str):
+            *path, last = error.absolute_path
+            parent = config
+            for part in path:
+                parent = parent[part]
+            parent[last] = yaml.safe_load(error.instance)
+
+
 def check_config(config: dict, schema: Path | str) -> None:
     """Check a config against the schema and its names against each other.
 
     Raises:
         UserError: the first thing that is wrong, as ``config: ...``.
     """
-    schema = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
+    validator = Draft202012Validator(yaml.safe_load(Path(schema).read_text(encoding="utf-8")))
+    _read_command_line_values(config, validator)
     errors = sorted(
-        Draft202012Validator(schema).iter_errors(config),
+        validator.iter_errors(config),
         # An unknown key is the likeliest slip, and often the cause of a missing one.
         key=lambda error: (error.validator != "additionalProperties", _key(error.absolute_path)),
     )

@@ -17,7 +17,7 @@ IMAGE_FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
 
 
-class ImageProblem(Exception):
+class UnusableImageError(Exception):
     """A file that is no image which this workflow can use; the message says why."""
 
 
@@ -25,7 +25,7 @@ def _open(path: Path, max_megapixels: float) -> Image.Image:
     image = Image.open(path, formats=IMAGE_FORMATS)
     megapixels = image.width * image.height / 1e6
     if megapixels > max_megapixels:
-        raise ImageProblem(
+        raise UnusableImageError(
             f"has {megapixels:.1f} megapixels, more than images.max_megapixels = {max_megapixels:g}"
         )
     image.load()  # decodes the whole file: a truncated one raises here
@@ -59,18 +59,18 @@ def _decode(path: Path, max_megapixels: float) -> Image.Image:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             return _open(path, max_megapixels)
-        except ImageProblem:
+        except UnusableImageError:
             raise
         except Exception as error:  # Pillow's decoders raise many types on a broken file
             detail = " ".join(str(error).split()) or type(error).__name__
-            raise ImageProblem(f"cannot be decoded ({detail})") from error
+            raise UnusableImageError(f"cannot be decoded ({detail})") from error
 
 
 def decode_image(path: Path | str, max_megapixels: float) -> Image.Image:
     """Decode a whole image file to 8-bit RGB, upright.
 
     Raises:
-        ImageProblem: the file is broken, too large, or of a format other than JPEG, PNG, TIFF, BMP.
+        UnusableImageError: the file is broken, too large, or of a format other than JPEG, PNG, TIFF, BMP.
     """
     return to_rgb(_decode(Path(path), max_megapixels))
 
@@ -79,7 +79,7 @@ def decode_mask(path: Path | str, threshold: int, max_megapixels: float) -> np.n
     """Decode a mask to a boolean array of shape (height, width): grey value >= ``threshold``.
 
     Raises:
-        ImageProblem: as :func:`decode_image`.
+        UnusableImageError: as :func:`decode_image`.
     """
     image = _decode(Path(path), max_megapixels)
     if image.mode == "1":

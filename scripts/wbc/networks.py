@@ -7,6 +7,7 @@ gradients.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -141,7 +142,7 @@ class Autoencoder(nn.Module):
         self.expand = nn.Linear(latent_size, self.deepest * self.side * self.side)
         layers: list[nn.Module] = []
         backwards = [*reversed(channels)]
-        for inputs, outputs in zip(backwards, backwards[1:], strict=False):
+        for inputs, outputs in pairwise(backwards):
             layers += [
                 nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False),
                 nn.BatchNorm2d(outputs),

@@ -117,14 +117,14 @@ def fit(
     images: ImageSet,
     settings: TrainingSettings,
     seed: int,
-    batch_loss: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    batch_loss: Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]],
     evaluate: Callable[[], Mapping[str, float]],
 ) -> list[dict[str, float]]:
     """Train for the settings' epochs and give the history, one row per epoch.
 
     Args:
         batch_loss: (augmented images in 0 ... 1, float (n, 3, size, size); their rows) -> mean loss,
-            number of right answers.
+            number of right answers (None where there are no answers).
         evaluate: called after each epoch; its values join the row.
 
     Raises:
@@ -148,14 +148,13 @@ def fit(
             loss.backward()
             optimizer.step()
             loss_sum += loss.detach() * len(rows)
-            right += right_answers
+            if right_answers is not None:
+                right += right_answers
         schedule.step()
-        row = {
-            "epoch": epoch,
-            "train_loss": loss_sum.item() / len(images),
-            "train_accuracy": right.item() / len(images),
-            **evaluate(),
-        }
+        row = {"epoch": epoch, "train_loss": loss_sum.item() / len(images)}
+        if right_answers is not None:
+            row["train_accuracy"] = right.item() / len(images)
+        row |= evaluate()
         if not math.isfinite(row["train_loss"]):
             raise UserError(
                 f"the training loss is {row['train_loss']} in epoch {epoch}: lower the learning rate "
@@ -241,16 +240,15 @@ def train_autoencoder(
     """Train an autoencoder in place by mean squared error; its history has losses and no accuracies."""
     model.to(runtime.device, memory_format=torch.channels_last)
 
-    def batch_loss(views: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def batch_loss(views: Tensor, rows: Tensor) -> tuple[Tensor, None]:
         with runtime.autocast():
             outputs = model(normalise(views))
-        return functional.mse_loss(outputs.float(), views), views.new_zeros(())
+        return functional.mse_loss(outputs.float(), views), None
 
     def evaluate() -> dict[str, float]:
         return {"test_loss": reconstruct(model, test, runtime)[1]}
 
-    history = fit(model, train, settings, seed, batch_loss, evaluate)
-    return [{key: row[key] for key in row if "accuracy" not in key} for row in history]
+    return fit(model, train, settings, seed, batch_loss, evaluate)
 
 
 def settings_metadata(settings: TrainingSettings) -> dict:

@@ -1,0 +1,55 @@
+# `make demo` and `make test` are all that a new user needs; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= $(shell nproc)
+LOCK := envs/requirements.lock
+INSTALLED := $(VENV)/.installed
+
+# Not exported to the rule that makes the environment: it must not use the one it replaces.
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.DEFAULT_GOAL := help
+.PHONY: help environment demo test test-fast lint format lock rulegraph
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+environment: $(INSTALLED) ## the Python environment in .venv, from the lock file (about 5.4 GB to download)
+
+# A failed installation leaves no stamp, so the next call starts it again.
+$(INSTALLED): $(LOCK)
+	@sh envs/check_python.sh "$(PYTHON)"
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(LOCK)
+	@touch $@
+
+demo: $(INSTALLED) ## the whole workflow on embedded synthetic images, into results/
+	$(RUN) snakemake --cores $(CORES) --configfile demo.yaml
+	@echo && cat results/summary.md && echo && echo "The table: results/summary.md, results/summary.csv. Figures: results/figures/."
+
+test: $(INSTALLED) lint ## linters, unit tests, the workflow end to end on tiny images
+	$(RUN) pytest tests/unit tests/workflow
+
+test-fast: $(INSTALLED) ## unit tests only
+	$(RUN) pytest tests/unit
+
+lint: $(INSTALLED) ## check style and the workflow's own rules
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) snakefmt --check Snakefile rules
+	$(RUN) snakemake --lint
+
+format: $(INSTALLED) ## bring the sources into shape
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+	$(RUN) snakefmt Snakefile rules
+
+lock: $(INSTALLED) ## resolve envs/*.in anew into the lock file
+	$(BIN)/python -m pip install --quiet pip-tools==7.6.2
+	cd envs && ../$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --upgrade \
+		--output-file requirements.lock driver.in tools.in torch.in develop.in
+
+rulegraph: $(INSTALLED) ## redraw docs/rulegraph.svg (needs graphviz: apt-get install graphviz)
+	$(RUN) snakemake --configfile demo.yaml --rulegraph dot 2>/dev/null | dot -Tsvg > docs/rulegraph.svg

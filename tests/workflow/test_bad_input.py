@@ -1,0 +1,123 @@
+"""Bad input stops the workflow with one line, before any training starts."""
+
+import shutil
+
+import pytest
+
+
+def last_error(output: str) -> str:
+    """The one line that starts with ``error:``."""
+    lines = [line for line in output.splitlines() if line.startswith("error:")]
+    assert len(lines) == 1, output[-4000:]
+    return lines[0]
+
+
+def test_a_run_without_data_names_the_folder_and_the_demo(make_copy):
+    workflow = make_copy()
+    done = workflow.snakemake("--cores", "1")
+    assert done.returncode != 0
+    line = last_error(done.stdout)
+    assert "data/WBC_100" in line
+    assert "make demo" in line
+    assert not (workflow.folder / "results").exists()
+
+
+@pytest.mark.parametrize("option", ["--lint", "--help", "--list-rules"])
+def test_lint_and_help_work_without_data(make_copy, option):
+    done = make_copy().snakemake(option)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("setting", "parts"),
+    [
+        ("classification={epoch: 3}", ["'epoch'", "classification", "'epochs'"]),
+        ("subsets={fractions: [100, 0]}", ["subsets.fractions"]),
+        ("subsets={fractions: [101]}", ["subsets.fractions", "101"]),
+        (
+            "arms={resnet: {encoders: [{encoder: imagenet, trained: []}]}}",
+            ["arms.resnet.encoders.0.encoder", "imagenet_resnet18"],
+        ),
+        ("experiment={arms: [combinednet]}", ["combinednet", "combinedNet"]),
+    ],
+)
+def test_a_wrong_config_is_one_line(finished, setting, parts):
+    done = finished.snakemake("--dry-run", "--configfile", "tests/tiny.yaml", "--config", setting)
+    assert done.returncode != 0
+    line = last_error(done.stdout)
+    for part in parts:
+        assert part in line
+
+
+def break_image(root):
+    path = next((root / "WBC_100/val/data/Monocyte").iterdir())
+    path.write_bytes(path.read_bytes()[:200])
+    return path.name, "undecodable"
+
+
+def break_split(root):
+    path = next((root / "WBC_100/train/data/Neutrophil").iterdir())
+    shutil.copy(path, root / "WBC_100/val/data/Neutrophil" / path.name)
+    return path.name, "same picture"
+
+
+def break_class_folder(root):
+    (root / "CAM16_100cls_10mask/train/data/tumour_margin").mkdir()
+    return "tumour_margin", "class"
+
+
+def break_mask(root):
+    mask = next((root / "CAM16_100cls_10mask/train/mask/normal").iterdir())
+    mask.rename(mask.with_name("nobody.jpg"))
+    return "nobody.jpg", "mask"
+
+
+def empty_class(root):
+    folder = root / "WBC_100/val/data/Basophil"
+    for path in folder.iterdir():
+        path.unlink()
+    return "val/data/Basophil", "empty class"
+
+
+@pytest.mark.parametrize(
+    "damage", [break_image, break_split, break_class_folder, break_mask, empty_class]
+)
+def test_damaged_raw_data_stop_before_training(finished, make_copy, damage):
+    workflow = make_copy()
+    raw = workflow.folder / "raw"
+    shutil.copytree(finished.folder / "resources/synthetic/images", raw)
+    name, word = damage(raw)
+    done = workflow.snakemake(
+        *("--cores", "2", "--configfile", "tests/tiny.yaml"),
+        *("--config", "synthetic={draw: false}", "data_root=raw"),
+        "--keep-going",
+    )
+    assert done.returncode != 0
+    line = last_error(done.stdout)
+    assert name in line
+    assert word in line
+    assert "rule train_" not in done.stdout
+    assert not list(workflow.folder.glob("results/models/**/*.pt"))
+    # The table of problems is left to look at, though the rule failed.
+    assert name in (workflow.folder / "results/logs/check_datasets/problems.csv").read_text()
+
+
+def test_given_subsets_are_matched_by_file_name(finished, make_copy):
+    workflow = make_copy()
+    raw = workflow.folder / "raw"
+    shutil.copytree(finished.folder / "resources/synthetic/images", raw)
+    names = set()
+    for folder in sorted((raw / "WBC_100/train/data").iterdir()):
+        path = sorted(folder.iterdir())[-1]
+        target = raw / "WBC_10/train/data" / folder.name
+        target.mkdir(parents=True)
+        shutil.copy(path, target)
+        names.add(path.name)
+    done = workflow.snakemake(
+        *("--cores", "2", "--configfile", "tests/tiny.yaml"),
+        *("--config", "synthetic={draw: false}", "data_root=raw", "subsets={source: given}"),
+        "results/subsets/replicate1/wbc_10.csv",
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    lines = (workflow.folder / "results/subsets/replicate1/wbc_10.csv").read_text().splitlines()
+    assert {line.split(",")[0].rsplit("/", 1)[1] for line in lines[1:]} == names

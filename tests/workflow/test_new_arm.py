@@ -1,0 +1,30 @@
+"""A new arm built of existing encoders needs no code: only lines in a config."""
+
+import csv
+
+NEW_ARM = """
+arms:
+  twoTissues:
+    title: both tissue classifiers, one of them open, masked copies appended
+    masks: append
+    encoders:
+      - {encoder: pRCC_clustered_resnet, trained: [layer4]}
+      - {encoder: resnet_cam16, trained: []}
+experiment: {arms: [resnet, combinedNet, combinedNetClustered, twoTissues]}
+subsets: {fractions: [100]}
+"""
+
+
+def test_an_arm_from_the_config_alone(finished):
+    (finished.folder / "new_arm.yaml").write_text(NEW_ARM)
+    options = ("--configfile", "tests/tiny.yaml", "new_arm.yaml")
+    wanted = "results/predictions/replicate1/twoTissues_wbc_100.csv"
+    done = finished.snakemake("--cores", "2", *options, wanted)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert done.stdout.count("rule train_wbc:") == 1
+    assert "rule train_cam16:" not in done.stdout
+    with (finished.folder / wanted).open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert len(rows) == 20
+    log = finished.folder / "results/logs/train_wbc/replicate1/twoTissues_wbc_100.log"
+    assert "epoch 2/2" in log.read_text()

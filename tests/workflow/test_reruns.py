@@ -1,0 +1,66 @@
+"""Config edits rerun exactly what depends on them: compared with dry runs of a finished workflow."""
+
+import pytest
+
+ALL_TABLES = {"evaluate": 1, "summarize": 1}
+
+
+def test_nothing_to_do_after_a_run(finished):
+    assert finished.planned() == {}
+
+
+def test_touching_every_script_reruns_nothing(finished):
+    for path in sorted(finished.folder.glob("scripts/**/*.py")):
+        path.touch()
+    assert finished.planned() == {}
+
+
+def test_more_epochs_rerun_the_wbc_models_and_no_pretraining(finished):
+    assert finished.planned("--config", "classification={epochs: 3}") == {
+        "train_wbc": 6,
+        "plot_curves": 2,
+        **ALL_TABLES,
+    }
+
+
+def test_a_new_fraction_adds_only_its_runs(finished):
+    assert finished.planned("--config", "subsets={fractions: [100, 50, 10]}") == {
+        "draw_subsets": 1,
+        "train_wbc": 3,
+        "plot_curves": 2,
+        **ALL_TABLES,
+    }
+
+
+def test_a_new_replicate_adds_only_its_runs(finished):
+    assert finished.planned("--config", "experiment={replicates: [1, 2]}") == {
+        "draw_subsets": 2,
+        "train_wbc": 6,
+        "plot_curves": 2,
+        **ALL_TABLES,
+    }
+
+
+def test_a_table_option_reruns_only_the_table(finished):
+    assert finished.planned("--config", "table={decimals: 3}") == {"summarize": 1}
+
+
+def test_other_masks_of_cam16_leave_the_arm_without_additional_information_alone(finished):
+    planned = finished.planned("--config", "pretraining={cam16: {masks: append}}")
+    assert planned == {"train_cam16": 1, "train_wbc": 4, "plot_curves": 1, **ALL_TABLES}
+
+
+@pytest.mark.parametrize(
+    ("module", "rules"),
+    [
+        ("tables", {"summarize": 1}),
+        ("metrics", {**ALL_TABLES}),
+        (
+            "clustering",
+            {"prcc_clusters": 1, "train_prcc_clustered": 1, "train_wbc": 2, **ALL_TABLES},
+        ),
+    ],
+)
+def test_an_edited_module_reruns_the_rules_that_import_it(finished, edit, module, rules):
+    edit(f"scripts/wbc/{module}.py", "\n# edited\n")
+    assert finished.planned() == rules
