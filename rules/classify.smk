@@ -5,7 +5,6 @@ rule train_wbc:
     input:
         script=script_of("train_wbc"),
         library=library_of("train_wbc"),
-        checked=ancient("<results>/images/check_datasets.csv"),
         index="<results>/images/wbc_index.csv",
         images="<results>/images/wbc.npy",
         ids="<results>/images/wbc_ids.csv",

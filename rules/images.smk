@@ -40,7 +40,7 @@ rule index_images:
         " > {log:q} 2>&1"
 
 
-# Every training rule waits for this one, but is not rerun by it (`ancient`).
+# Packing and drawing, and so all training, wait for this rule, but are not rerun by it (`ancient`).
 rule check_datasets:
     input:
         script=script_of("check_datasets"),

@@ -5,7 +5,6 @@ rule train_cam16:
     input:
         script=script_of("train_cam16"),
         library=library_of("train_cam16"),
-        checked=ancient("<results>/images/check_datasets.csv"),
         index="<results>/images/cam16_index.csv",
         images="<results>/images/cam16.npy",
         ids="<results>/images/cam16_ids.csv",
@@ -62,7 +61,6 @@ rule prcc_features:
     input:
         script=script_of("prcc_features"),
         library=library_of("prcc_features"),
-        checked=ancient("<results>/images/check_datasets.csv"),
         images="<results>/images/prcc.npy",
         ids="<results>/images/prcc_ids.csv",
         weights=weights_file("vgg16"),
@@ -184,7 +182,6 @@ rule train_prcc_autoencoder:
     input:
         script=script_of("train_prcc_autoencoder"),
         library=library_of("train_prcc_autoencoder"),
-        checked=ancient("<results>/images/check_datasets.csv"),
         images="<results>/images/prcc.npy",
         ids="<results>/images/prcc_ids.csv",
     output:

@@ -114,9 +114,9 @@ def test_given_subsets_are_matched_by_file_name(finished, make_copy):
         shutil.copy(path, target)
         names.add(path.name)
     done = workflow.snakemake(
+        "results/subsets/replicate1/wbc_10.csv",
         *("--cores", "2", "--configfile", "tests/tiny.yaml"),
         *("--config", "synthetic={draw: false}", "data_root=raw", "subsets={source: given}"),
-        "results/subsets/replicate1/wbc_10.csv",
     )
     assert done.returncode == 0, done.stdout[-3000:]
     lines = (workflow.folder / "results/subsets/replicate1/wbc_10.csv").read_text().splitlines()

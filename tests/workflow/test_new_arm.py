@@ -19,7 +19,7 @@ def test_an_arm_from_the_config_alone(finished):
     (finished.folder / "new_arm.yaml").write_text(NEW_ARM)
     options = ("--configfile", "tests/tiny.yaml", "new_arm.yaml")
     wanted = "results/predictions/replicate1/twoTissues_wbc_100.csv"
-    done = finished.snakemake("--cores", "2", *options, wanted)
+    done = finished.snakemake(wanted, "--cores", "2", *options)
     assert done.returncode == 0, done.stdout[-4000:]
     assert done.stdout.count("rule train_wbc:") == 1
     assert "rule train_cam16:" not in done.stdout

@@ -1,0 +1,40 @@
+"""What the documents claim about the workflow, compared with the workflow."""
+
+import re
+
+from conftest import REPOSITORY
+
+
+def rules_of_the_workflow(finished) -> set[str]:
+    listed = finished.snakemake("--list-rules", "--configfile", "tests/tiny.yaml").stdout
+    return set(re.findall(r"^([a-z][a-z0-9_]+)$", listed, re.M))
+
+
+def test_the_rule_graph_shows_every_rule(finished):
+    picture = (REPOSITORY / "docs/rulegraph.svg").read_text()
+    shown = set(re.findall(r"<text[^>]*>([a-z][a-z0-9_]+)</text>", picture))
+    rules = rules_of_the_workflow(finished)
+    assert len(rules) > 12
+    assert shown == rules, "run `make rulegraph`"
+
+
+def test_every_rule_has_a_script_of_its_name(finished):
+    scripts = {path.stem for path in (REPOSITORY / "scripts").glob("*.py")}
+    assert scripts == rules_of_the_workflow(finished) - {"all"}
+
+
+def test_the_readme_names_every_make_target_it_tells_to_use():
+    readme = (REPOSITORY / "README.md").read_text()
+    makefile = (REPOSITORY / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
+    named = set(re.findall(r"`?make ([a-z-]+)", readme))
+    assert {"demo", "test"} <= named
+    assert named <= targets
+
+
+def test_links_of_the_documents_lead_somewhere():
+    for document in ("README.md", "CONTRIBUTING.md"):
+        text = (REPOSITORY / document).read_text()
+        for target in re.findall(r"\]\(([^)#]+)\)", text):
+            if not target.startswith("http"):
+                assert (REPOSITORY / target).exists(), f"{document}: {target}"
