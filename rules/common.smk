@@ -1,6 +1,7 @@
 # Config access, wildcards and helpers. No rules here.
 import json
 import os
+import re
 import shlex
 import sys
 from functools import cache
@@ -231,7 +232,8 @@ def figure_arm(wildcards):
 
 def figure_title(wildcards):
     arm = figure_arm(wildcards)
-    return f"{wildcards.figure}: {arm}, {config['arms'][arm]['title']}"
+    name = re.sub(r"^figure(\d+)$", r"Figure \1", wildcards.figure)
+    return f"{name}: {arm}, {config['arms'][arm]['title']}"
 
 
 def figure_histories(wildcards):
