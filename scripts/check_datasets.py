@@ -47,28 +47,6 @@ def duplicates_across_splits(index: list[dict[str, str]]) -> list[dict[str, str]
     return problems
 
 
-def lost_classes(
-    index: list[dict[str, str]], problems: list[dict[str, str]]
-) -> list[dict[str, str]]:
-    """Classes of a split none of whose images could be decoded."""
-    kept = {(row["split"], row["label"]) for row in index}
-    splits = {split for split, _ in kept}
-    labels = {label for _, label in kept}
-    known = {row["path"] for row in problems if row["kind"] == ALWAYS_STOP}
-    if known:  # the scan named them already, by folder
-        return []
-    return [
-        {
-            "kind": ALWAYS_STOP,
-            "path": f"{split}/{label}",
-            "detail": "has no usable image left: replace the undecodable ones",
-        }
-        for split in sorted(splits)
-        for label in sorted(labels)
-        if (split, label) not in kept
-    ]
-
-
 def run(arguments: argparse.Namespace) -> None:
     policy = {**json.loads(arguments.policy), ALWAYS_STOP: "stop"}
     rows = []
@@ -76,8 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.datasets, arguments.indexes, arguments.problems, strict=True
     ):
         index = read_csv(index_path)
-        problems = read_csv(problems_path)
-        problems += duplicates_across_splits(index) + lost_classes(index, problems)
+        problems = read_csv(problems_path) + duplicates_across_splits(index)
         rows += [
             {"dataset": dataset, **row, "consequence": policy[row["kind"]]} for row in problems
         ]
@@ -86,7 +63,8 @@ def run(arguments: argparse.Namespace) -> None:
     stopping = [row for row in rows if row["consequence"] == "stop"]
     if stopping:
         first = stopping[0]
-        more = f" ({len(stopping) - 1} more in {arguments.report})" if len(stopping) > 1 else ""
+        where = f" in {arguments.report}" if arguments.report else ""
+        more = f" ({len(stopping) - 1} more{where})" if len(stopping) > 1 else ""
         raise UserError(
             f"{first['dataset']}: {first['kind'].replace('_', ' ')}: "
             f"{first['path']} {first['detail']}{more}"

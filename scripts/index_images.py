@@ -83,6 +83,14 @@ def examine(
     return row, problems
 
 
+def lost_classes(images: list[FoundImage], rows: list[dict]) -> list[Problem]:
+    """Classes of a split that have images, none of them usable."""
+    usable = {(row["split"], row["label"]) for row in rows}
+    folders = {(image.split, image.label): Path(image.path).parent.as_posix() for image in images}
+    detail = "has no usable image left: replace the undecodable ones"
+    return [Problem("empty_class", folders[key], detail) for key in folders if key not in usable]
+
+
 def run(arguments: argparse.Namespace) -> None:
     layout = Layout(
         classes=tuple(json.loads(arguments.classes)),
@@ -107,6 +115,7 @@ def run(arguments: argparse.Namespace) -> None:
             problems.extend(found)
             if row is not None:
                 rows.append(row)
+    problems += lost_classes(images, rows)
     write_csv(arguments.problems, PROBLEM_COLUMNS, map(asdict, problems))
     write_csv(arguments.index, INDEX_COLUMNS, rows)
 

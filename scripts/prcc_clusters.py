@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.scatter,
         result.components[:, :2],
         result.labels,
-        f"pRCC: K-means on {result.components.shape[1]} principal components of VGG16 features",
+        f"K-means on {result.components.shape[1]} principal components",
     )
     columns = ("metric", "value", "images")
     write_csv(arguments.quality, columns, (dict(zip(columns, row, strict=True)) for row in quality))

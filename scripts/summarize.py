@@ -139,11 +139,8 @@ def notes(rows: list[dict], arguments: argparse.Namespace) -> list[str]:
 
 def readable(wbc: list[dict], pretraining: list[dict], quality: list[dict], arguments) -> str:
     """The summary in Markdown."""
-    titles = [
-        f"- `{arm}`: {title}"
-        for arm, title in arguments.titles.items()
-        if any(row["arm"] == arm for row in wbc)
-    ]
+    arms = dict.fromkeys(row["arm"] for row in wbc)
+    titles = [f"- `{arm}`: {arguments.titles[arm]}" for arm in arms if arm in arguments.titles]
     sizes = {row["metric"]: row["value"] for row in quality}
     clusters = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sizes.items())
     parts = [

@@ -17,6 +17,7 @@ from wbc.checkpoints import MEAN, STD, save_checkpoint
 from wbc.cli import make_parser, run_script
 from wbc.device import add_compute_arguments, start
 from wbc.figures import contact_sheet
+from wbc.files import UserError
 from wbc.networks import Autoencoder
 from wbc.training import image_set, reconstruct, settings_metadata, train_autoencoder
 
@@ -43,9 +44,15 @@ def run(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     runtime = start(arguments.device, arguments.precision, arguments.threads)
     packed = open_packed(arguments.images, arguments.ids)
-    train_ids, test_ids = train_test_split(
-        list(packed.row_of), test_size=arguments.test_share, random_state=arguments.seed
-    )
+    try:
+        train_ids, test_ids = train_test_split(
+            list(packed.row_of), test_size=arguments.test_share, random_state=arguments.seed
+        )
+    except ValueError as error:
+        raise UserError(
+            f"the images of {arguments.ids} can't be split into train and test ({error}): use more "
+            "images, or another pretraining.prcc_autoencoder.test_share"
+        ) from error
     train = image_set(packed.rows(train_ids), None, runtime)
     test = image_set(packed.rows(test_ids), None, runtime)
     size = packed.array.shape[1]

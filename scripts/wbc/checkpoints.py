@@ -44,7 +44,11 @@ def load_checkpoint(path: Path | str) -> tuple[State, dict[str, Any]]:
         raise UserError(
             f"{path} is no readable checkpoint ({type(error).__name__}): delete it and run again"
         ) from error
-    if isinstance(content, dict) and "state_dict" in content:
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path} is no checkpoint but a {type(content).__name__}: give another file"
+        )
+    if "state_dict" in content:
         return content["state_dict"], content.get("metadata", {})
     return content, {}
 
@@ -80,14 +84,20 @@ def build_encoder(name: str, metadata: Mapping[str, Any]) -> Encoder:
     )
 
 
+def _check_autoencoder(metadata: Mapping[str, Any], source: Path | str) -> None:
+    if not {"channels", "latent_size", "image_size"} <= set(metadata):
+        raise UserError(f"{source} is no autoencoder of this workflow: give another checkpoint")
+
+
 def load_encoder(name: str, path: Path | str) -> tuple[Encoder, dict[str, Any]]:
     """An encoder with the weights of a checkpoint of this workflow or of torchvision, and its metadata."""
     state, metadata = load_checkpoint(path)
-    encoder = build_encoder(name, metadata)
     if ENCODER_KINDS[name] == "autoencoder":
+        _check_autoencoder(metadata, path)
         state = under(state, "encoder.")
     else:
         state = {key: value for key, value in state.items() if not key.startswith("fc.")}
+    encoder = build_encoder(name, metadata)
     load_state(encoder, state, path)
     return encoder, metadata
 
@@ -126,6 +136,7 @@ def load_classifier(path: Path | str) -> tuple[Classifier, dict[str, Any]]:
 def load_autoencoder(path: Path | str) -> tuple[Autoencoder, dict[str, Any]]:
     """Rebuild an autoencoder, in eval mode, from its checkpoint alone."""
     state, metadata = load_checkpoint(path)
+    _check_autoencoder(metadata, path)
     model = Autoencoder(metadata["channels"], metadata["latent_size"], metadata["image_size"])
     load_state(model, state, path)
     return model.eval(), metadata

@@ -28,6 +28,7 @@ def run_script(
     try:
         run(arguments)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        # Messages of other libraries, quoted in ours, may hold line ends.
+        print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
         return 1
     return 0

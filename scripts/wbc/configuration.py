@@ -1,5 +1,6 @@
 """Checks a whole config before anything runs; every complaint is one line with the remedy."""
 
+import contextlib
 import difflib
 import re
 from collections.abc import Iterator
@@ -58,7 +59,8 @@ def _read_command_line_values(config: dict, validator: Draft202012Validator) -> 
             parent = config
             for part in path:
                 parent = parent[part]
-            parent[last] = yaml.safe_load(error.instance)
+            with contextlib.suppress(yaml.YAMLError):  # stays as it is, and wrong
+                parent[last] = yaml.safe_load(error.instance)
 
 
 def check_config(config: dict, schema: Path | str) -> None:
@@ -162,9 +164,22 @@ def _check_datasets(config: dict) -> None:
                 )
 
 
+def _with_text_keys(value: Any) -> Any:
+    """Copy a config with numbers among the keys as text, a later key in an equal earlier one's place."""
+    if isinstance(value, list):
+        return [_with_text_keys(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    numbers = {key: fraction_label(key) for key in value if isinstance(key, (int, float))}
+    return {numbers.get(key, key): _with_text_keys(item) for key, item in value.items()}
+
+
 def normalise_config(config: dict) -> None:
-    """Undo, in place, what YAML 1.1 makes of an unquoted ``off``: the value false."""
-    recipes = [*(config.get("arms") or {}).values(), (config.get("pretraining") or {}).get("cam16")]
+    """Undo, in place, what YAML 1.1 makes of an unquoted ``off`` (false) and of a fraction as key (a number)."""
+    config.update(_with_text_keys({key: config.pop(key) for key in list(config)}))
+    arms, pretraining = config.get("arms"), config.get("pretraining")
+    recipes = list(arms.values()) if isinstance(arms, dict) else []
+    recipes += [pretraining.get("cam16")] if isinstance(pretraining, dict) else []
     for recipe in recipes:
         if isinstance(recipe, dict) and recipe.get("masks") is False:
             recipe["masks"] = "off"

@@ -7,7 +7,6 @@ to 0 ... 255); transparency is laid over white; everything else goes through Pil
 """
 
 import hashlib
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,9 @@ from PIL import Image, ImageOps
 
 IMAGE_FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
+
+# Pillow's own limits would speak before the config's, which is checked before any pixel is decoded.
+Image.MAX_IMAGE_PIXELS = None
 
 
 class UnusableImageError(Exception):
@@ -55,15 +57,13 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _decode(path: Path, max_megapixels: float) -> Image.Image:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            return _open(path, max_megapixels)
-        except UnusableImageError:
-            raise
-        except Exception as error:  # Pillow's decoders raise many types on a broken file
-            detail = " ".join(str(error).split()) or type(error).__name__
-            raise UnusableImageError(f"cannot be decoded ({detail})") from error
+    try:
+        return _open(path, max_megapixels)
+    except UnusableImageError:
+        raise
+    except Exception as error:  # Pillow's decoders raise many types on a broken file
+        detail = " ".join(str(error).split()) or type(error).__name__
+        raise UnusableImageError(f"cannot be decoded ({detail})") from error
 
 
 def decode_image(path: Path | str, max_megapixels: float) -> Image.Image:

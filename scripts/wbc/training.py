@@ -133,7 +133,8 @@ def fit(
     generator = torch.Generator().manual_seed(seed)
     optimizer = make_optimizer(model, settings)
     schedule = make_schedule(optimizer, settings)
-    batches = math.ceil(len(images) / settings.batch_size)
+    # With batches of two, an odd image joins a batch: BatchNorm can't use a single one.
+    batches = max(1, min(math.ceil(len(images) / settings.batch_size), len(images) // 2))
     history = []
     started = time.perf_counter()
     for epoch in range(1, settings.epochs + 1):

@@ -1,0 +1,44 @@
+"""Fixtures of the unit tests: small data sets and weights, made once and only read."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import SIDE, Prepared, prepare, write_labelled
+
+from wbc.files import write_csv
+
+# One thread for torch, as in the scripts. It is not imported here, so that tests without it start at once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def wbc_data(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Three classes: 8 training images each, two of them with a mask, and 4 test images, one with a mask."""
+    base = tmp_path_factory.mktemp("wbc")
+    raw = write_labelled(base / "raw", {"train": 8, "val": 4}, {"train": 2, "val": 1})
+    return prepare(raw, base / "out", {"train": "train", "test": "val"})
+
+
+@pytest.fixture(scope="session")
+def prcc_data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Twenty packed images without labels, as options: 12 dark ones and 8 bright ones."""
+    folder = tmp_path_factory.mktemp("prcc")
+    pixels = np.random.default_rng(0).integers(0, 90, (20, SIDE, SIDE, 3), dtype=np.uint8)
+    pixels[12:] += 150
+    np.save(folder / "images.npy", pixels)
+    write_csv(folder / "ids.csv", ["id"], [{"id": f"kidney{n:02}.jpg"} for n in range(20)])
+    return {"images": folder / "images.npy", "ids": folder / "ids.csv"}
+
+
+@pytest.fixture(scope="session")
+def resnet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of torchvision's ResNet-18."""
+    import torch
+    from torchvision.models import resnet18
+
+    path = tmp_path_factory.mktemp("weights") / "resnet18.pth"
+    torch.manual_seed(0)
+    torch.save(resnet18(weights=None).state_dict(), path)
+    return path

@@ -1,0 +1,123 @@
+"""Applying masks: the background black, the foreground as it was."""
+
+import numpy as np
+import pytest
+from builders import SIDE, apply_masks, colours_in, failure, index, pack, save, write_labelled
+from PIL import Image
+
+from wbc.files import read_csv
+from wbc.runs import open_masked
+
+SPLITS = {"train": "train"}
+
+
+@pytest.fixture
+def packed(tmp_path):
+    """Three classes of two images, all with a mask; the mask of the first has no foreground."""
+    raw = write_labelled(tmp_path / "raw", {"train": 2}, {"train": 2})
+    save(Image.new("L", (SIDE, SIDE)), raw / "train/mask/Basophil/95-8-27-0_0_0.png")
+    assert index(raw, tmp_path, SPLITS) == 0
+    assert pack(raw, tmp_path) == 0
+    return tmp_path
+
+
+def rows_of(folder) -> list[dict[str, str]]:
+    return read_csv(folder / "masked_ids.csv")
+
+
+def test_background_is_black_and_foreground_untouched(packed):
+    assert apply_masks(packed) == 0
+    masked, images = np.load(packed / "masked.npy"), np.load(packed / "images.npy")
+    assert masked.dtype == np.uint8
+    assert masked.shape == (5, SIDE, SIDE, 3)
+    # Image 0 has the empty mask; the foreground of the others is the left half.
+    np.testing.assert_array_equal(masked[:, :, : SIDE // 2], images[1:, :, : SIDE // 2])
+    assert images[1:, :, SIDE // 2 :].any()
+    assert not masked[:, :, SIDE // 2 :].any()
+
+
+def test_an_empty_mask_is_kept_by_default(packed):
+    assert apply_masks(packed) == 0
+    rows = rows_of(packed)
+    assert [row["state"] for row in rows] == ["kept"] + ["applied"] * 5
+    assert [row["row"] for row in rows] == ["", "0", "1", "2", "3", "4"]
+    assert [float(row["foreground"]) for row in rows] == pytest.approx([0] + [0.5] * 5)
+    assert rows[0]["id"] == "train/Basophil/95-8-27-0_0_0.png"
+    assert [row["label"] for row in rows[::2]] == ["Basophil", "Eosinophil", "Neutrophil"]
+
+
+def test_an_empty_mask_applied_is_a_black_image(packed):
+    assert apply_masks(packed, empty="apply") == 0
+    assert [row["state"] for row in rows_of(packed)] == ["applied"] * 6
+    masked = np.load(packed / "masked.npy")
+    assert len(masked) == 6
+    assert not masked[0].any()
+    assert masked[1].any()
+
+
+def test_an_empty_mask_may_stop(packed, capsys):
+    names = ("index", "ids", "mask_ids", "masked_ids")
+    line = failure(
+        capsys,
+        "apply_masks",
+        **{name: packed / f"{name}.csv" for name in names},
+        **{name: packed / f"{name}.npy" for name in ("images", "masks", "masked")},
+        contact_sheet=packed / "sheet.png",
+        empty="stop",
+    )
+    assert "train/Basophil/95-8-27-0_0_0.png has no foreground" in line
+    assert "masks.empty" in line
+    assert not (packed / "masked.npy").exists()
+
+
+@pytest.mark.parametrize(
+    ("empty", "words"),
+    [
+        ("keep", "6 masks, 5 applied, 1 without foreground (keep)"),
+        ("apply", "6 masks, 6 applied, 1 without foreground (apply)"),
+    ],
+)
+def test_counts_in_the_log(packed, capsys, empty, words):
+    assert apply_masks(packed, empty=empty) == 0
+    assert words in capsys.readouterr().err
+
+
+def test_the_contact_sheet_shows_pictures(packed):
+    assert apply_masks(packed) == 0
+    assert colours_in(packed / "sheet.png") > 100
+    with Image.open(packed / "sheet.png") as sheet:
+        assert sheet.width > sheet.height
+
+
+def test_masked_images_are_found_by_id(packed):
+    assert apply_masks(packed) == 0
+    masked = open_masked(packed / "masked.npy", packed / "masked_ids.csv")
+    names = [row["id"] for row in rows_of(packed)]
+    assert [name in masked for name in names] == [False] + [True] * 5
+    np.testing.assert_array_equal(masked.rows([names[3]])[0], np.load(packed / "masked.npy")[2])
+
+
+def test_a_data_set_without_masks(tmp_path):
+    raw = write_labelled(tmp_path / "raw", {"train": 2}, {})
+    assert index(raw, tmp_path, SPLITS) == 0
+    assert pack(raw, tmp_path) == 0
+    assert apply_masks(tmp_path) == 0
+    assert np.load(tmp_path / "masked.npy").shape == (0, SIDE, SIDE, 3)
+    assert rows_of(tmp_path) == []
+    assert colours_in(tmp_path / "sheet.png") > 1
+    assert open_masked(tmp_path / "masked.npy", tmp_path / "masked_ids.csv").row_of == {}
+
+
+def test_only_masks_without_foreground(packed):
+    np.save(packed / "masks.npy", np.zeros_like(np.load(packed / "masks.npy")))
+    assert apply_masks(packed) == 0
+    assert len(np.load(packed / "masked.npy")) == 0
+    assert {row["state"] for row in rows_of(packed)} == {"kept"}
+
+
+def test_equal_input_gives_equal_files(packed):
+    assert apply_masks(packed) == 0
+    names = ("masked.npy", "masked_ids.csv", "sheet.png")
+    before = [(packed / name).read_bytes() for name in names]
+    assert apply_masks(packed) == 0
+    assert [(packed / name).read_bytes() for name in names] == before

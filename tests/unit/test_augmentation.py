@@ -1,0 +1,118 @@
+"""Views of an image: exact where they can be, drawn by a generator, with nothing added."""
+
+import math
+
+import pytest
+import torch
+
+from wbc.augmentation import augment, flip, normalise, rotate_any, rotate_right_angles
+
+#: An image without any symmetry.
+IMAGE = torch.arange(3 * 4 * 4, dtype=torch.uint8).reshape(3, 4, 4) * 5
+QUARTERS = [torch.rot90(IMAGE, turns, (1, 2)) for turns in range(4)]
+DIHEDRAL = [*QUARTERS, *(view.flip(2) for view in QUARTERS)]
+FLIPS = [IMAGE, IMAGE.flip(1), IMAGE.flip(2), IMAGE.flip(1).flip(2)]
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def batch(count: int) -> torch.Tensor:
+    return IMAGE.expand(count, 3, 4, 4)
+
+
+def times_of(views: torch.Tensor, known: list[torch.Tensor]) -> list[int]:
+    """How often each known view occurs; every view must be one of them, exactly."""
+    times = [sum(torch.equal(view, one) for view in views) for one in known]
+    assert sum(times) == len(views)
+    return times
+
+
+def both(images: torch.Tensor, drawn: torch.Generator) -> torch.Tensor:
+    return rotate_right_angles(flip(images, drawn), drawn)
+
+
+@pytest.mark.parametrize(
+    ("action", "views"), [(flip, FLIPS), (rotate_right_angles, QUARTERS), (both, DIHEDRAL)]
+)
+def test_views_are_exact_and_equally_frequent(action, views):
+    drawn = action(batch(800), generator())
+    assert drawn.dtype == torch.uint8
+    expected = 800 / len(views)
+    # At most 5 standard deviations away.
+    assert all(abs(n - expected) < 5 * math.sqrt(expected) for n in times_of(drawn, views))
+
+
+def test_flips_and_right_angles_keep_every_pixel():
+    drawn = augment(batch(50), True, "right_angles", generator())
+    expected = (IMAGE.float() / 255).flatten(1).sort(1).values
+    for view in drawn:
+        assert torch.equal(view.flatten(1).sort(1).values, expected)
+
+
+def test_images_of_one_batch_are_drawn_apart():
+    images = torch.stack([IMAGE, IMAGE.flip(0)]).repeat(20, 1, 1, 1)
+    views = flip(images, generator())
+    for image, view in zip(images, views, strict=True):
+        assert torch.equal(image.sum((1, 2), dtype=int), view.sum((1, 2), dtype=int))
+
+
+@pytest.mark.parametrize("rotation", ["none", "right_angles", "any"])
+def test_a_generator_fixes_the_views(rotation):
+    one, same, other = (augment(batch(30), True, rotation, generator(seed)) for seed in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_without_augmentation_pixels_are_scaled_only():
+    images = augment(batch(3), False, "none", generator())
+    assert images.dtype == torch.float32
+    assert torch.equal(images, batch(3).float() / 255)
+
+
+@pytest.mark.parametrize(
+    ("flips", "rotation", "views"), [(True, "none", FLIPS), (False, "right_angles", QUARTERS)]
+)
+def test_settings_choose_the_views(flips, rotation, views):
+    drawn = augment(batch(100), flips, rotation, generator())
+    assert min(times_of(drawn, [view.float() / 255 for view in views])) > 0
+
+
+@pytest.mark.parametrize(("share", "turns"), [(0.0, 0), (0.25, 1), (0.5, 2), (0.75, 3)])
+def test_rotation_by_quarters_of_the_circle_is_exact(monkeypatch, share, turns):
+    monkeypatch.setattr(torch, "rand", lambda count, generator: torch.full((count,), share))
+    image = IMAGE[None].float() / 255
+    views = {direction: torch.rot90(image, direction * turns, (-2, -1)) for direction in (1, -1)}
+    rotated = rotate_any(image, generator())
+    assert any(torch.allclose(rotated, view, atol=1e-5) for view in views.values())
+
+
+def test_rotation_by_any_angle_keeps_shape_and_range():
+    images = torch.rand(40, 3, 9, 9, generator=generator())
+    rotated = rotate_any(images, generator())
+    assert rotated.shape == images.shape
+    assert rotated.min() >= 0
+    assert rotated.max() <= 1
+    assert not torch.allclose(rotated, images, atol=0.1)
+
+
+def test_rotation_leaves_no_dark_corners():
+    torch.testing.assert_close(
+        rotate_any(torch.ones(20, 3, 8, 8), generator()), torch.ones(20, 3, 8, 8)
+    )
+
+
+def test_normalise_uses_imagenets_constants():
+    # (v - mean) / std of each channel, by hand.
+    images = torch.zeros(2, 3, 2, 2)
+    images[1] = 1
+    values = normalise(images)
+    expected = torch.tensor(
+        [
+            [-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225],
+            [0.515 / 0.229, 0.544 / 0.224, 0.594 / 0.225],
+        ]
+    )
+    torch.testing.assert_close(values, expected[:, :, None, None].expand(2, 3, 2, 2))
+    assert values.is_contiguous(memory_format=torch.channels_last)

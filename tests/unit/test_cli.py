@@ -1,0 +1,54 @@
+"""A mistake of the user is one line and exit code 1; a defect keeps its traceback."""
+
+import pytest
+
+from wbc.cli import make_parser, run_script
+from wbc.files import UserError
+
+
+def parser():
+    made = make_parser("What it does.\n\n  a line as written")
+    made.add_argument("--number", type=int, required=True)
+    return made
+
+
+def test_success_is_exit_code_0():
+    seen = []
+    assert (
+        run_script(lambda arguments: seen.append(arguments.number), parser(), ["--number", "3"])
+        == 0
+    )
+    assert seen == [3]
+
+
+@pytest.mark.parametrize("message", ["a.csv is empty: delete it", "several\nlines\nof it"])
+def test_user_error_is_one_line_and_exit_code_1(capsys, message):
+    def fail(_):
+        raise UserError(message)
+
+    assert run_script(fail, parser(), ["--number", "3"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == f"error: {message.replace(chr(10), ' ')}\n"
+
+
+def test_a_defect_is_not_hidden():
+    def fail(_):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_script(fail, parser(), ["--number", "3"])
+
+
+def test_a_wrong_argument_is_exit_code_2_and_names_it(capsys):
+    with pytest.raises(SystemExit) as leaving:
+        run_script(lambda _: None, parser(), ["--number", "three"])
+    assert leaving.value.code == 2
+    assert "--number" in capsys.readouterr().err
+
+
+def test_help_keeps_the_docstring_as_written(capsys):
+    with pytest.raises(SystemExit) as leaving:
+        run_script(lambda _: None, parser(), ["--help"])
+    assert leaving.value.code == 0
+    assert "What it does.\n\n  a line as written" in capsys.readouterr().out

@@ -1,0 +1,90 @@
+"""What a rule depends on is what its script really loads."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from builders import REPOSITORY, SCRIPTS
+
+from wbc.dependencies import modules_of
+
+FOLDER = REPOSITORY / "scripts"
+PROGRAM = """
+import importlib, json, sys
+loaded = {}
+for script in sys.argv[1:]:
+    for name in [name for name in sys.modules if name.split(".")[0] == "wbc"]:
+        del sys.modules[name]
+    importlib.import_module(script)
+    loaded[script] = sorted(
+        module.__file__ for name, module in sys.modules.items() if name.split(".")[0] == "wbc"
+    )
+print(json.dumps(loaded))
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, list[str]]:
+    """Script -> files of the library that Python loads for it, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *SCRIPTS],
+        env={**os.environ, "PYTHONPATH": str(FOLDER)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_modules_are_those_that_python_loads(loaded, script):
+    found = modules_of(FOLDER / f"{script}.py", FOLDER / "wbc")
+    assert [str(path) for path in found] == loaded[script]
+
+
+def write(folder, **sources: str) -> None:
+    (folder / "wbc").mkdir()
+    (folder / "wbc/__init__.py").touch()
+    for name, source in sources.items():
+        path = folder / ("script.py" if name == "script" else f"wbc/{name}.py")
+        path.write_text(source)
+
+
+def names(folder) -> list[str]:
+    return [path.stem for path in modules_of(folder / "script.py", folder / "wbc")]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import wbc.a",
+        "from wbc import a",
+        "from wbc.a import thing",
+        "import os, wbc.a as other",
+        "def late():\n    from wbc.a import thing",
+    ],
+)
+def test_every_form_of_import(tmp_path, statement):
+    write(tmp_path, script=statement, a="import os", b="import os")
+    assert names(tmp_path) == ["__init__", "a"]
+
+
+def test_imports_are_followed_in_circles_too(tmp_path):
+    write(
+        tmp_path, script="import wbc.a", a="import wbc.b", b="from wbc import c", c="import wbc.a"
+    )
+    assert names(tmp_path) == ["__init__", "a", "b", "c"]
+
+
+def test_a_script_without_the_library_has_no_modules(tmp_path):
+    write(tmp_path, script="import os\nfrom wbcs import a", a="")
+    assert names(tmp_path) == []
+
+
+def test_independence_of_scripts():
+    """Drawing subsets must not be rerun by an edit of the networks."""
+    stems = {path.stem for path in modules_of(FOLDER / "draw_subsets.py", FOLDER / "wbc")}
+    assert "subsets" in stems
+    assert not stems & {"networks", "training", "checkpoints", "figures"}

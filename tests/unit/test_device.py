@@ -1,0 +1,89 @@
+"""Where a process computes, and that it asks for nothing that is not there."""
+
+import argparse
+import json
+
+import pytest
+import torch
+
+from wbc import device
+from wbc.files import UserError
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+def test_a_gpu_that_is_not_there_is_one_line(no_gpu):
+    with pytest.raises(UserError, match="torch sees no GPU: set it to auto or cpu"):
+        device.start("cuda", "auto", 1)
+
+
+def test_auto_without_a_gpu_is_the_cpu(no_gpu):
+    assert device.start("auto", "float32", 1).device == torch.device("cpu")
+
+
+def test_auto_with_a_gpu_is_the_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
+    runtime = device.start("auto", "auto", 1)
+    assert runtime.device.type == "cuda"
+    assert runtime.precision is torch.bfloat16
+    assert runtime.record()["device"] == "a GPU"
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    assert device.start("cuda", "auto", 1).precision is torch.float32
+    # Asked for the CPU, it stays there.
+    assert device.start("cpu", "float32", 1).device.type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("asked", "hardware", "precision"),
+    [
+        ("auto", True, torch.bfloat16),
+        ("auto", False, torch.float32),
+        ("float32", True, torch.float32),
+        ("bfloat16", False, torch.bfloat16),
+    ],
+)
+def test_precision_on_the_cpu(monkeypatch, asked, hardware, precision):
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: hardware)
+    assert device.start("cpu", asked, 1).precision is precision
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [(torch.float32, torch.float32), (torch.bfloat16, torch.bfloat16)]
+)
+def test_products_run_in_the_precision(precision, dtype):
+    runtime = device.Runtime(torch.device("cpu"), precision, 1)
+    values = torch.ones(2, 2)
+    with runtime.autocast():
+        assert (values @ values).dtype is dtype
+
+
+def test_threads_and_determinism_are_set():
+    before = torch.get_num_threads()
+    try:
+        assert device.start("cpu", "float32", 2).threads == 2
+        assert torch.get_num_threads() == 2
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_record_is_plain():
+    record = device.Runtime(torch.device("cpu"), torch.float32, 3).record()
+    assert record["device"] == "cpu"
+    assert record["precision"] == "float32"
+    assert record["threads"] == 3
+    assert record["torch"] == torch.__version__
+    assert json.loads(json.dumps(record)) == record
+
+
+def test_arguments():
+    parser = argparse.ArgumentParser()
+    device.add_compute_arguments(parser)
+    assert vars(parser.parse_args([])) == {"device": "auto", "precision": "auto", "threads": 1}
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--device", "gpu"])

@@ -1,0 +1,135 @@
+"""The command line of the subsets: drawn ones, and given ones matched by class and file name."""
+
+import json
+import shutil
+
+import pytest
+from builders import CLASSES, call, failure, half_mask, picture, save
+
+from wbc.files import read_csv
+from wbc.subsets import draw_subset
+
+
+@pytest.fixture
+def options(wbc_data, tmp_path):
+    return {
+        "index": wbc_data.file("index.csv"),
+        "fraction": 50,
+        "seed": 1,
+        "subset": tmp_path / "subset.csv",
+    }
+
+
+@pytest.fixture
+def given(wbc_data, tmp_path):
+    """A folder with two training images of each class, one of them with its mask; and its options."""
+    folder = tmp_path / "WBC_25"
+    for label in CLASSES:
+        for number in (1, 2):
+            name = f"95-8-27-0_{number // 2}_{number}.png"
+            path = folder / "train/data" / label / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(wbc_data.raw / "train/data" / label / name, path)
+        save(half_mask(), folder / "train/mask" / label / "95-8-27-0_0_1.png")
+    return folder, {
+        "given_folder": folder,
+        "classes": json.dumps(CLASSES),
+        "aliases": {"Eosinophils": "Eosinophil"},
+        "train_split": "train",
+    }
+
+
+def rows_of(options) -> list[dict[str, str]]:
+    return read_csv(options["subset"])
+
+
+def test_a_drawn_subset(wbc_data, options):
+    assert call("draw_subsets", **options) == 0
+    train = [row for row in wbc_data.index if row["split"] == "train"]
+    rows = rows_of(options)
+    assert rows == draw_subset(train, "50", 1)
+    # 8 images of each class, 2 of them with a mask.
+    assert len(rows) == 12
+    assert sum(row["mask"] == "1" for row in rows) == 3
+    assert all(row["id"].startswith("train/") for row in rows)
+
+
+def test_fraction_and_seed_are_those_of_the_command_line(options):
+    drawn = {}
+    for fraction, seed in ((50, 1), (50, 2), (25, 1), ("0.01", 1)):
+        assert call("draw_subsets", **options | {"fraction": fraction, "seed": seed}) == 0
+        drawn[fraction, seed] = {row["id"] for row in rows_of(options)}
+    assert drawn[50, 1] != drawn[50, 2]
+    assert drawn["0.01", 1] < drawn[25, 1] < drawn[50, 1]
+    assert len(drawn["0.01", 1]) == 3
+
+
+def test_everything_at_100_per_cent(wbc_data, options):
+    assert call("draw_subsets", **options | {"fraction": 100}) == 0
+    expected = {
+        row["id"]: str(int(bool(row["mask"]))) for row in wbc_data.index if row["split"] == "train"
+    }
+    assert {row["id"]: row["mask"] for row in rows_of(options)} == expected
+
+
+@pytest.mark.parametrize("fraction", ["0", "100.5", "-3"])
+def test_an_impossible_fraction_is_one_line(options, capsys, fraction):
+    line = failure(capsys, "draw_subsets", **options | {"fraction": fraction})
+    assert f"--fraction {fraction}: must lie in (0, 100]" in line
+
+
+def test_a_given_subset_is_matched_by_class_and_file_name(options, given):
+    _, given_options = given
+    assert call("draw_subsets", **options, **given_options) == 0
+    assert rows_of(options) == [
+        {"id": f"train/{label}/95-8-27-0_{field}.png", "label": label, "mask": mask}
+        for label in CLASSES
+        for field, mask in (("0_1", "1"), ("1_2", "0"))
+    ]
+
+
+def test_a_given_subset_may_use_aliases(options, given):
+    folder, given_options = given
+    (folder / "train/data/Eosinophil").rename(folder / "train/data/Eosinophils")
+    assert call("draw_subsets", **options, **given_options) == 0
+    assert sum(row["label"] == "Eosinophil" for row in rows_of(options)) == 2
+
+
+def test_a_given_mask_that_the_full_set_lacks_is_not_used(options, given, capsys):
+    folder, given_options = given
+    save(half_mask(), folder / "train/mask/Basophil/95-8-27-0_1_2.png")
+    assert call("draw_subsets", **options, **given_options) == 0
+    assert "95-8-27-0_1_2.png has a mask" in capsys.readouterr().err
+    masks = {row["id"]: row["mask"] for row in rows_of(options)}
+    assert masks["train/Basophil/95-8-27-0_1_2.png"] == "0"
+
+
+def test_a_given_subset_ignores_fraction_and_seed(options, given):
+    _, given_options = given
+    assert call("draw_subsets", **options, **given_options) == 0
+    before = options["subset"].read_bytes()
+    assert call("draw_subsets", **options | {"seed": 9, "fraction": 1}, **given_options) == 0
+    assert options["subset"].read_bytes() == before
+
+
+def test_a_given_subset_without_a_class_is_one_line(options, given, capsys):
+    folder, given_options = given
+    shutil.rmtree(folder / "train/data/Neutrophil")
+    line = failure(capsys, "draw_subsets", **options, **given_options)
+    assert "WBC_25 holds no image of Neutrophil" in line
+    assert not options["subset"].exists()
+
+
+@pytest.mark.parametrize("name", ["unknown.png", "95-8-27-1_0_0.png"])
+def test_a_given_image_unknown_to_the_full_training_set_is_one_line(options, given, capsys, name):
+    """The second name is that of a test image."""
+    folder, given_options = given
+    save(picture((200, 30, 30), 77), folder / "train/data/Basophil" / name)
+    line = failure(capsys, "draw_subsets", **options, **given_options)
+    assert f"train/data/Basophil/{name}: no image of that class and name" in line
+
+
+def test_a_missing_given_folder_is_one_line(options, given, capsys):
+    folder, given_options = given
+    shutil.rmtree(folder)
+    assert "WBC_25 does not exist" in failure(capsys, "draw_subsets", **options, **given_options)

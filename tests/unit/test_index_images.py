@@ -1,0 +1,186 @@
+"""The index: one row per usable image, one decoding each, and what is wrong with the others."""
+
+import hashlib
+from collections import Counter
+
+import pytest
+from builders import CLASSES, call, failure, half_mask, index, picture, save, write_labelled
+from PIL import Image
+
+import index_images
+from wbc.files import read_csv
+from wbc.images import pixel_hash
+
+SPLITS = {"train": "train", "test": "val"}
+PATTERN = "^(?P<slide>[0-9-]+)_(?P<field>[0-9]+)_[0-9]+$"
+
+
+@pytest.fixture
+def raw(tmp_path):
+    return write_labelled(tmp_path / "raw", {"train": 2, "val": 1}, {"train": 1})
+
+
+@pytest.fixture
+def indexed(raw, tmp_path):
+    """Runs the script; gives the rows of the index and of the problems."""
+
+    def run(**options):
+        assert index(raw, tmp_path, SPLITS, **options) == 0
+        return read_csv(tmp_path / "index.csv"), read_csv(tmp_path / "problems.csv")
+
+    return run
+
+
+def kinds(problems) -> list[tuple[str, str]]:
+    return [(row["kind"], row["path"]) for row in problems]
+
+
+def test_columns_and_values(raw, indexed):
+    rows, problems = indexed(group_pattern=PATTERN)
+    assert problems == []
+    assert list(rows[0]) == [
+        *("id", "path", "split", "label", "mask", "width", "height"),
+        *("file_sha256", "pixel_sha256", "slide", "field"),
+    ]
+    path = raw / "train/data/Basophil/95-8-27-0_0_0.png"
+    with Image.open(path) as image:
+        pixels = pixel_hash(image)
+    assert rows[0] == {
+        "id": "train/Basophil/95-8-27-0_0_0.png",
+        "path": "train/data/Basophil/95-8-27-0_0_0.png",
+        "split": "train",
+        "label": "Basophil",
+        "mask": "train/mask/Basophil/95-8-27-0_0_0.png",
+        "width": "32",
+        "height": "32",
+        "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "pixel_sha256": pixels,
+        "slide": "95-8-27-0",
+        "field": "95-8-27-0/0",
+    }
+    assert len(rows) == 9
+    assert len({row["pixel_sha256"] for row in rows}) == 9
+    assert Counter((row["split"], row["label"]) for row in rows) == {
+        **{("train", label): 2 for label in CLASSES},
+        **{("test", label): 1 for label in CLASSES},
+    }
+
+
+def test_groups_are_empty_without_pattern(indexed):
+    rows, _ = indexed()
+    assert {(row["slide"], row["field"]) for row in rows} == {("", "")}
+
+
+def test_sizes_are_those_of_the_upright_image(raw, indexed):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture((200, 30, 30), 5, (40, 20)).save(raw / "val/data/Basophil/a.jpg", exif=exif)
+    rows, _ = indexed()
+    row = next(row for row in rows if row["id"] == "val/Basophil/a.jpg")
+    assert (row["width"], row["height"]) == ("20", "40")
+
+
+def test_an_undecodable_image_is_left_out_and_listed(raw, indexed):
+    (raw / "train/data/Basophil/95-8-27-0_0_0.png").write_bytes(b"broken")
+    rows, problems = indexed()
+    assert len(rows) == 8
+    assert kinds(problems) == [("undecodable_image", "train/data/Basophil/95-8-27-0_0_0.png")]
+    assert "replace or remove it" in problems[0]["detail"]
+
+
+def test_too_large_an_image_is_left_out_and_listed(raw, indexed):
+    save(picture((200, 30, 30), 5, (64, 64)), raw / "val/data/Basophil/large.png")
+    rows, problems = indexed(max_megapixels=0.002)
+    assert len(rows) == 9
+    assert kinds(problems) == [("undecodable_image", "val/data/Basophil/large.png")]
+    assert "max_megapixels" in problems[0]["detail"]
+
+
+def test_a_class_of_which_nothing_is_usable_counts_as_empty(raw, indexed):
+    for path in raw.glob("*/data/Neutrophil/*.png"):
+        path.write_bytes(b"broken")
+    rows, problems = indexed()
+    assert len(rows) == 6
+    assert [row["kind"] for row in problems] == ["undecodable_image"] * 3 + ["empty_class"] * 2
+    assert [row["path"] for row in problems[3:]] == ["train/data/Neutrophil", "val/data/Neutrophil"]
+
+
+def test_a_folder_of_unlabelled_images_none_of_them_usable(tmp_path):
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"broken")
+    files = {"index": tmp_path / "index.csv", "problems": tmp_path / "problems.csv"}
+    assert call("index_images", folder=folder, **files) == 0
+    problems = read_csv(files["problems"])
+    assert kinds(problems) == [("undecodable_image", "a.jpg"), ("empty_class", ".")]
+
+
+def test_a_mask_of_another_size_is_dropped_and_listed(raw, indexed):
+    name = "95-8-27-0_0_0.png"
+    save(half_mask((16, 32)), raw / "train/mask/Basophil" / name)
+    rows, problems = indexed()
+    assert len(rows) == 9
+    assert rows[0]["id"] == f"train/Basophil/{name}"
+    assert rows[0]["mask"] == ""
+    assert kinds(problems) == [("mask_of_another_size", f"train/mask/Basophil/{name}")]
+    assert "16x32" in problems[0]["detail"]
+    assert "32x32" in problems[0]["detail"]
+
+
+def test_an_undecodable_mask_is_dropped_and_listed(raw, indexed):
+    name = "95-8-27-0_0_0.png"
+    (raw / "train/mask/Basophil" / name).write_bytes(b"broken")
+    rows, problems = indexed()
+    assert len(rows) == 9
+    assert rows[0]["mask"] == ""
+    assert kinds(problems) == [("undecodable_mask", f"train/mask/Basophil/{name}")]
+
+
+def test_problems_of_the_scan_are_listed_as_well(raw, indexed):
+    (raw / "val/data/Blast").mkdir()
+    _, problems = indexed()
+    assert kinds(problems) == [("unknown_class_folder", "val/data/Blast")]
+
+
+def test_each_file_is_opened_once(raw, indexed, monkeypatch):
+    opened = Counter()
+    really = Image.open
+
+    def count(path, *rest, **options):
+        opened[str(path)] += 1
+        return really(path, *rest, **options)
+
+    monkeypatch.setattr(Image, "open", count)
+    indexed()
+    assert opened == {str(path): 1 for path in raw.rglob("*.png")}
+
+
+def test_each_image_is_decoded_once(indexed, monkeypatch):
+    decoded = []
+    really = index_images.decode_image
+    monkeypatch.setattr(
+        index_images,
+        "decode_image",
+        lambda path, *rest: (decoded.append(path), really(path, *rest))[1],
+    )
+    rows, _ = indexed()
+    assert len(decoded) == len(set(decoded)) == len(rows) == 9
+
+
+def test_threads_change_nothing(indexed, tmp_path):
+    indexed()
+    one = (tmp_path / "index.csv").read_bytes()
+    indexed(threads=3)
+    assert (tmp_path / "index.csv").read_bytes() == one
+
+
+def test_a_missing_folder_is_one_line(tmp_path, capsys):
+    line = failure(
+        capsys,
+        "index_images",
+        folder=tmp_path / "nowhere",
+        index=tmp_path / "index.csv",
+        problems=tmp_path / "problems.csv",
+    )
+    assert "nowhere does not exist" in line
+    assert list(tmp_path.iterdir()) == []

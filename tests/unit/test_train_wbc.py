@@ -1,0 +1,251 @@
+"""Training one arm at one fraction: the images it gets, and the files it leaves."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from builders import CLASSES, ON_CPU, SIDE, TRAINING, call, failure
+from torchvision.models import resnet18
+
+import train_wbc
+from wbc.checkpoints import MEAN, STD, load_classifier, save_checkpoint
+from wbc.device import Runtime
+from wbc.files import read_csv, write_csv
+from wbc.networks import Autoencoder
+from wbc.training import image_set, predict
+
+CPU = Runtime(torch.device("cpu"), torch.float32, 1)
+OUTPUTS = ("checkpoint.pt", "history.csv", "predictions.csv", "record.json")
+RESNET = [{"encoder": "imagenet_resnet18", "trained": ["layer4"]}]
+COMBINED = [
+    {"encoder": "pRCC_autoencoder", "trained": []},
+    {"encoder": "resnet_cam16", "trained": ["layer4.0", "layer4.1"]},
+]
+SIZES = {"channels": [4, 8], "latent_size": 6, "image_size": SIDE}
+
+
+@pytest.fixture(scope="module")
+def files(wbc_data, resnet_weights, tmp_path_factory):
+    """The inputs of train_wbc that are not images: autoencoders, and the subset of all images."""
+    folder = tmp_path_factory.mktemp("inputs")
+    torch.manual_seed(1)
+    for name, size in (("fitting", SIDE), ("larger", 2 * SIDE)):
+        sizes = {**SIZES, "image_size": size}
+        save_checkpoint(folder / f"{name}.pt", Autoencoder(*sizes.values()).state_dict(), sizes)
+    rows = [row for row in wbc_data.index if row["split"] == "train"]
+    # The mask of the first masked image of each class is not of this subset.
+    unused = {
+        next(row["id"] for row in rows if row["mask"] and row["label"] == label)
+        for label in CLASSES
+    }
+    write_csv(
+        folder / "subset.csv",
+        ["id", "label", "mask"],
+        (
+            {
+                "id": row["id"],
+                "label": row["label"],
+                "mask": int(bool(row["mask"]) and row["id"] not in unused),
+            }
+            for row in rows
+        ),
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def options_for(wbc_data, files, resnet_weights):
+    """Gives the options of one run that writes into a folder."""
+
+    def options(out, encoders=RESNET, **changes):
+        checkpoints = {"pRCC_autoencoder": files / "fitting.pt"}
+        return {
+            "index": wbc_data.file("index.csv"),
+            **wbc_data.packed,
+            "subset": files / "subset.csv",
+            "encoders": json.dumps(encoders),
+            "encoder_checkpoints": [
+                checkpoints.get(choice["encoder"], resnet_weights) for choice in encoders
+            ],
+            "classes": CLASSES,
+            "training": TRAINING,
+            "seed": 1,
+            "resize": "stretch",
+            **ON_CPU,
+            **{name.split(".")[0]: out / name for name in OUTPUTS},
+            **changes,
+        }
+
+    return options
+
+
+@pytest.fixture(scope="module")
+def finished(options_for, tmp_path_factory):
+    """One run of the single ResNet-18, and one of the two encoders."""
+    folders = {}
+    for name, encoders in (("resnet", RESNET), ("combined", COMBINED)):
+        folders[name] = tmp_path_factory.mktemp(name)
+        assert call("train_wbc", **options_for(folders[name], encoders)) == 0
+    return folders
+
+
+@pytest.fixture
+def trained_on(monkeypatch):
+    """Takes training's place; keeps what it was given."""
+    seen = {}
+
+    def instead(model, train, evaluated, settings, runtime, seed):
+        seen.update(model=model, train=train, **evaluated)
+        return [{"epoch": 1, "test_accuracy": 0.0}]
+
+    monkeypatch.setattr(train_wbc, "train_classifier", instead)
+    return seen
+
+
+def test_predictions_are_of_the_test_images_and_of_the_saved_model(finished, wbc_data):
+    for folder in finished.values():
+        rows = read_csv(folder / "predictions.csv")
+        test = [row for row in wbc_data.index if row["split"] == "test"]
+        assert list(rows[0]) == ["id", "label", "predicted", *(f"p_{name}" for name in CLASSES)]
+        assert [(row["id"], row["label"]) for row in rows] == [
+            (row["id"], row["label"]) for row in test
+        ]
+        found = np.array([[float(row[f"p_{name}"]) for name in CLASSES] for row in rows])
+        np.testing.assert_allclose(found.sum(1), 1, atol=1e-6)
+        assert [row["predicted"] for row in rows] == [CLASSES[k] for k in found.argmax(1)]
+        # From the checkpoint and the packed images alone.
+        model, _ = load_classifier(folder / "checkpoint.pt")
+        pixels = np.load(wbc_data.file("images.npy"))[24:]
+        expected = predict(model, image_set(pixels, None, CPU), CPU).softmax(1)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_predictions_and_history_are_of_the_last_epoch(finished):
+    for folder in finished.values():
+        history = read_csv(folder / "history.csv")
+        assert [row["epoch"] for row in history] == ["1", "2"]
+        assert list(history[0]) == [
+            *("epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
+        ]
+        rows = read_csv(folder / "predictions.csv")
+        accuracy = sum(row["label"] == row["predicted"] for row in rows) / len(rows)
+        assert float(history[-1]["test_accuracy"]) == pytest.approx(accuracy, abs=1e-6)
+
+
+def test_metadata_of_the_checkpoint(finished):
+    content = torch.load(finished["combined"] / "checkpoint.pt", weights_only=True)
+    assert content["metadata"] == {
+        "model": "checkpoint",
+        "classes": CLASSES,
+        "image_size": SIDE,
+        "resize": "stretch",
+        "normalisation": {"mean": list(MEAN), "std": list(STD)},
+        "encoders": COMBINED,
+        "mask_use": "off",
+        "training": TRAINING,
+        "seed": 1,
+        "autoencoder": SIZES,
+    }
+
+
+def test_a_single_resnet_is_torchvisions(finished):
+    content = torch.load(finished["resnet"] / "checkpoint.pt", weights_only=True)
+    resnet18(num_classes=3).load_state_dict(content["state_dict"], strict=True)
+    # A stage is stored as its blocks.
+    assert content["metadata"]["encoders"][0]["trained"] == ["layer4.0", "layer4.1"]
+    assert "autoencoder" not in content["metadata"]
+
+
+def test_only_the_trained_blocks_and_the_head_changed(finished, resnet_weights):
+    before = torch.load(resnet_weights)
+    after = torch.load(finished["resnet"] / "checkpoint.pt")["state_dict"]
+    for name, value in after.items():
+        if name.startswith("layer4"):
+            assert not torch.equal(value, before[name]), name
+        elif not name.startswith("fc"):
+            assert torch.equal(value, before[name]), name
+
+
+def test_the_record(finished):
+    record = json.loads((finished["resnet"] / "record.json").read_text())
+    assert record["training_images"] == 24
+    assert record["epochs"] == 2
+    assert record["seconds"] > 0
+
+
+def test_equal_seeds_give_equal_files(finished, options_for, tmp_path):
+    assert call("train_wbc", **options_for(tmp_path)) == 0
+    for name in OUTPUTS[1:3]:
+        assert (tmp_path / name).read_bytes() == (finished["resnet"] / name).read_bytes()
+    assert call("train_wbc", **options_for(tmp_path, seed=2)) == 0
+    for name in OUTPUTS[1:3]:
+        assert (tmp_path / name).read_bytes() != (finished["resnet"] / name).read_bytes()
+
+
+@pytest.mark.parametrize(("mask_use", "count"), [("off", 24), ("replace", 24), ("append", 27)])
+def test_training_images_by_the_use_of_masks(
+    trained_on, options_for, wbc_data, tmp_path, mask_use, count
+):
+    masked = {} if mask_use == "off" else wbc_data.masked
+    assert call("train_wbc", **options_for(tmp_path, mask_use=mask_use, **masked)) == 0
+    pixels, labels = trained_on["train"].pixels.numpy(), trained_on["train"].labels.tolist()
+    assert json.loads((tmp_path / "record.json").read_text())["training_images"] == count
+    images = np.load(wbc_data.file("images.npy"))
+    assert labels[:24] == [0] * 8 + [1] * 8 + [2] * 8
+    # The second masked image of each class is the one whose mask the subset uses.
+    blackened = [1, 9, 17]
+    expected = images[:24].copy()
+    halves = expected[blackened]
+    halves[:, :, SIDE // 2 :] = 0
+    if mask_use == "replace":
+        expected[blackened] = halves
+    elif mask_use == "append":
+        expected = np.concatenate([expected, halves])
+        assert labels[24:] == [0, 1, 2]
+    np.testing.assert_array_equal(pixels, expected)
+    # Test images are masked only where training images are replaced, and never doubled.
+    test = images[24:].copy()
+    if mask_use == "replace":
+        test[[0, 4, 8], :, SIDE // 2 :] = 0
+    np.testing.assert_array_equal(trained_on["test"].pixels, test)
+    assert trained_on["test"].labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+
+
+def test_a_subset_trains_on_its_images_only(trained_on, options_for, wbc_data, files, tmp_path):
+    rows = read_csv(files / "subset.csv")[::5]
+    write_csv(tmp_path / "few.csv", ["id", "label", "mask"], rows)
+    assert call("train_wbc", **options_for(tmp_path, subset=tmp_path / "few.csv")) == 0
+    images = np.load(wbc_data.file("images.npy"))
+    np.testing.assert_array_equal(trained_on["train"].pixels, images[:24:5])
+    assert len(trained_on["test"]) == 12
+
+
+def test_encoders_start_from_their_checkpoints(trained_on, options_for, files, tmp_path):
+    assert call("train_wbc", **options_for(tmp_path, COMBINED)) == 0
+    encoders = trained_on["model"].encoders
+    assert list(encoders) == ["pRCC_autoencoder", "resnet_cam16"]
+    assert encoders["pRCC_autoencoder"].trained_blocks == ()
+    assert encoders["resnet_cam16"].trained_blocks == ("layer4.0", "layer4.1")
+    stored = torch.load(files / "fitting.pt")["state_dict"]
+    assert torch.equal(encoders["pRCC_autoencoder"].latent.weight, stored["encoder.latent.weight"])
+    assert trained_on["model"].head.in_features == 6 + 512
+
+
+def test_an_autoencoder_of_another_image_size_is_one_line(options_for, files, tmp_path, capsys):
+    options = options_for(tmp_path, COMBINED[:1], encoder_checkpoints=[files / "larger.pt"])
+    line = failure(capsys, "train_wbc", **options)
+    assert "larger.pt takes images of 64 pixels, these have 32" in line
+    assert "images.size" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_masks_without_their_files_are_one_line(options_for, tmp_path, capsys):
+    line = failure(capsys, "train_wbc", **options_for(tmp_path, mask_use="replace"))
+    assert "--masked" in line
+
+
+@pytest.mark.parametrize("name", ["index", "subset", "ids"])
+def test_a_missing_input_is_one_line(options_for, tmp_path, capsys, name):
+    options = options_for(tmp_path, **{name: tmp_path / "nowhere.csv"})
+    assert "nowhere.csv does not exist" in failure(capsys, "train_wbc", **options)
