@@ -27,7 +27,7 @@ def test_the_readme_names_every_make_target_it_tells_to_use():
     readme = (REPOSITORY / "README.md").read_text()
     makefile = (REPOSITORY / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
-    named = set(re.findall(r"`?make ([a-z-]+)", readme))
+    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", readme, re.M))
     assert {"demo", "test"} <= named
     assert named <= targets
 
