@@ -138,9 +138,12 @@ def test_a_file_that_changed_since_is_one_line(raw, tmp_path, capsys, damage):
 
 
 def test_packed_images_are_read_by_id(raw, tmp_path):
+    rows = read_csv(tmp_path / "index.csv")
+    # Another order than that of the alphabet.
+    write_csv(tmp_path / "index.csv", list(rows[0]), [*rows[5:], *reversed(rows[:5])])
     assert pack(raw, tmp_path) == 0
     packed = open_packed(tmp_path / "images.npy", tmp_path / "ids.csv")
-    names = list(packed.row_of)
+    names = [row["id"] for row in read_csv(tmp_path / "ids.csv")]
     assert names[0] in packed
     assert "nobody" not in packed
     chosen = packed.rows([names[4], names[0], names[4]])
