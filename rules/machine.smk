@@ -3,6 +3,7 @@ from snakemake.settings.types import DeploymentMethod
 
 from wbc.containers import base_of, check_image, container_of
 from wbc.gpus import visible_gpus
+from wbc.slurm import report_every_end
 
 
 def image_of(name):
@@ -80,3 +81,6 @@ if (
     and visible_gpus()
 ):
     workflow.register_resource("gpu", len(visible_gpus()))
+
+if workflow.is_main_process:
+    report_every_end()

@@ -24,7 +24,7 @@ from wbc.files import UserError
 REPOSITORY = Path(__file__).resolve().parents[1]
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 PACKAGES_IN_IMAGE = "/opt/debian-packages.txt"
-APT_FILTERS = ("Created-By: Packages", "Label: Debian", "Component: main")
+APT_QUERY = ("--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian", "Component: main")
 # Level 3 reads as fast as higher levels and packs in half their time.
 COMPRESSION = "-comp zstd -Xcompression-level 3"
 
@@ -47,7 +47,7 @@ def debian_mirror() -> str:
         return os.environ["DEBIAN_MIRROR"]
     if shutil.which("apt-get"):
         listed = subprocess.run(
-            [*"apt-get indextargets --format $(REPO_URI)".split(), *APT_FILTERS],
+            ["apt-get", "indextargets", *APT_QUERY],
             capture_output=True,
             text=True,
             check=False,

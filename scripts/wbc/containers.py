@@ -139,3 +139,7 @@ def check_image(repository: Path, image: str, choice: str) -> None:
             "run `make containers`"
         )
     write_text(seen, _state(path, expected))
+
+
+if __name__ == "__main__":
+    write_text(LOCK_FILE, lock_text(Path()))
