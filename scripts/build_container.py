@@ -6,6 +6,8 @@ sha256 goes into a file beside it. Nothing is done when the file with the right 
 --base debian   Debian's own bootstrap; takes the mirror of this machine's apt, or the environment variable
                 DEBIAN_MIRROR (needs debootstrap)
 --base docker   the Docker image that the definition pins (needs access to its registry)
+
+Where the environment variable IMAGE_CACHE names a folder, images are looked for there first and kept there.
 """
 
 import argparse
@@ -18,8 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wbc.cli import make_parser, run_script
-from wbc.containers import ARGUMENTS, IMAGES, image_file, record_checksum
-from wbc.files import UserError
+from wbc.containers import ARGUMENTS, IMAGES, checksum_file, image_file, record_checksum
+from wbc.files import UserError, atomic_path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -100,14 +102,29 @@ def build_environment(cache: Path) -> dict[str, str]:
     return environment
 
 
+def copy_image(source: Path, target: Path) -> None:
+    """Copy an image, whole or not at all, and the files beside it; its own sha256 comes last."""
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)
+    for ending in (".packages", ".sha256"):
+        beside = source.with_name(source.name + ending)
+        if beside.is_file():
+            shutil.copyfile(beside, target.with_name(target.name + ending))
+
+
 def run(arguments: argparse.Namespace) -> None:
     name = image_file(REPOSITORY, arguments.image, arguments.base)
     if arguments.print_name:
         print(name)
         return
     path = REPOSITORY / name
-    if path.exists() and path.with_name(path.name + ".sha256").is_file():
+    if path.exists() and checksum_file(path).is_file():
         logging.info("%s is there", name)
+        return
+    kept = Path(os.environ["IMAGE_CACHE"]) / path.name if os.environ.get("IMAGE_CACHE") else None
+    if kept and checksum_file(kept).is_file():
+        copy_image(kept, path)
+        logging.info("took %s from %s", name, kept.parent)
         return
     check_tools(arguments.base)
     started = time.monotonic()
@@ -141,6 +158,8 @@ def run(arguments: argparse.Namespace) -> None:
         path.with_name(path.name + ".packages").write_text(listing.stdout, encoding="utf-8")
         os.replace(temporary, path)
         digest = record_checksum(path)
+        if kept:
+            copy_image(path, kept)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     logging.info(

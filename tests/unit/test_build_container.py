@@ -47,3 +47,16 @@ def test_a_failed_build_leaves_no_image_and_one_error(monkeypatch, tmp_path, cap
     assert build_container.main(["--image", "tools"]) == 1
     assert "it broke" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "containers").iterdir()] == ["tools-0.sif.log"]
+
+
+def test_an_image_is_taken_from_the_cache(monkeypatch, tmp_path):
+    cache, repository = tmp_path / "cache", tmp_path / "repository"
+    cache.mkdir()
+    (cache / "tools-0.sif").write_bytes(b"an image")
+    build_container.record_checksum(cache / "tools-0.sif")
+    monkeypatch.setenv("IMAGE_CACHE", str(cache))
+    monkeypatch.setattr(build_container, "REPOSITORY", repository)
+    monkeypatch.setattr(build_container, "image_file", lambda *_: "containers/tools-0.sif")
+    assert build_container.main(["--image", "tools"]) == 0
+    assert (repository / "containers/tools-0.sif").read_bytes() == b"an image"
+    assert (repository / "containers/tools-0.sif.sha256").is_file()
