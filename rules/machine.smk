@@ -28,36 +28,51 @@ def growing(base):
     return value
 
 
-def folders_outside():
-    """Folders of images that a container does not see by itself: it sees the working folder alone."""
-    names = [dataset["folder"] for dataset in config["datasets"].values()]
-    if config["subsets"]["source"] == "given":
-        names += config["subsets"]["given"].values()
-    folders = [data_root(), *(os.path.join(data_root(), name) for name in names)]
-    folders += [
-        value for value in config["weights"].values() if os.path.isfile(str(value))
-    ]
+def outside(folders):
+    """Those of some folders, as written and with links followed, that don't lie in the working folder."""
     paths = {
         path
         for folder in folders
-        if os.path.exists(folder)
         for path in (os.path.abspath(folder), os.path.realpath(folder))
     }
     inside = os.path.join(os.getcwd(), "")
-    return sorted(path for path in paths if not path.startswith(inside))
+    return sorted(
+        path for path in paths if not os.path.join(path, "").startswith(inside)
+    )
+
+
+def existing_part(path):
+    """A path, or the nearest folder above it that exists."""
+    return path if os.path.exists(path) else existing_part(os.path.dirname(path))
+
+
+def binds():
+    """What a container does not see by itself, as it sees the working folder alone: the folders and files
+    that the config names, for reading, and where it sends results, for writing."""
+    names = [dataset["folder"] for dataset in config["datasets"].values()]
+    names += config["subsets"]["given"].values()
+    read = [data_root(), *(os.path.join(data_root(), name) for name in names)]
+    read += [value for value in config["weights"].values() if isinstance(value, str)]
+    read += [config["datasets"]["prcc"]["true_types"] or "."]
+    written = [folder for folder in config["pathvars"].values() if "<" not in folder]
+    return [
+        *(
+            f"--bind {shlex.quote(path)}:{shlex.quote(path)}:ro"
+            for path in outside(read)
+            if os.path.exists(path)
+        ),
+        *(
+            f"--bind {shlex.quote(path)}"
+            for path in map(existing_part, outside(written))
+            if path != "/"
+        ),
+    ]
 
 
 def complete_apptainer_arguments():
-    """Give every container the GPU (without one, --nv does nothing) and the folders of images."""
+    """Give every container the GPU (without one, --nv does nothing) and what lies outside."""
     arguments = workflow.deployment_settings.apptainer_args
-    wanted = [
-        "--nv",
-        *(
-            f"--bind {shlex.quote(path)}:{shlex.quote(path)}:ro"
-            for path in folders_outside()
-        ),
-    ]
-    missing = [argument for argument in wanted if argument not in arguments]
+    missing = [argument for argument in ["--nv", *binds()] if argument not in arguments]
     workflow.deployment_settings.apptainer_args = " ".join(
         [arguments, *missing]
     ).strip()

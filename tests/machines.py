@@ -71,6 +71,7 @@ def copy_repository(folder: Path) -> Path:
     """Copy the repository without results; the images, which are large, are linked to."""
     for name in COPIED:
         source, target = REPOSITORY / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(
                 source, target, ignore=shutil.ignore_patterns("__pycache__", "*.sif*", ".build-*")
