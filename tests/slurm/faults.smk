@@ -82,9 +82,10 @@ rule preempted_and_requeued:
         "logs/preempted_and_requeued.log",
     resources:
         slurm_partition="idle",
+        attempt=lambda wildcards, attempt: attempt,
     shell:
-        "if [ ${{SLURM_RESTART_COUNT:-0}} = 0 ]; then sleep 600; fi 2> {log};"
-        " echo restarts $SLURM_RESTART_COUNT > {output}"
+        "if [ ! -e logs/preempted_and_requeued.started ]; then touch logs/preempted_and_requeued.started; sleep 600; fi 2> {log};"
+        " echo attempt {resources.attempt}, again > {output}"
 
 
 rule preempted_and_cancelled:
@@ -117,9 +118,11 @@ rule node_lost:
         "ends/node_lost.txt",
     log:
         "logs/node_lost.log",
+    resources:
+        attempt=lambda wildcards, attempt: attempt,
     shell:
-        "if [ ${{SLURM_RESTART_COUNT:-0}} = 0 ]; then sleep 600; fi 2> {log};"
-        " echo restarts $SLURM_RESTART_COUNT > {output}"
+        "if [ ! -e logs/node_lost.started ]; then touch logs/node_lost.started; sleep 600; fi 2> {log};"
+        " echo attempt {resources.attempt}, again > {output}"
 
 
 # Not part of `all`: the user presses Ctrl-C.

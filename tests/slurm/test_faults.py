@@ -87,7 +87,7 @@ def test_jobs_end_well_after_each_fault(slurm, images, folder):
         "cancelled_by_the_system": "attempt 2",
         "failing": "attempt 2",
         "preempted_and_cancelled": "attempt 2",
-        "preempted_and_requeued": "restarts 1",
+        "preempted_and_requeued": "attempt 1, again",
         "time_limit": "attempt 2 minutes 2",
     }
 
@@ -100,7 +100,7 @@ def test_a_job_that_loses_its_node_runs_again(slurm, images, folder):
     checked("scontrol", "update", "nodename=localhost", "state=resume")
     output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, output[-8000:]
-    assert ends(folder) == {"node_lost": "restarts 1"}
+    assert ends(folder) == {"node_lost": "attempt 1, again"}
 
 
 def test_ctrl_c_cancels_the_jobs_and_stops(slurm, images, folder):
