@@ -64,11 +64,11 @@ rulegraph: $(INSTALLED) ## redraw docs/rulegraph.svg (needs graphviz: apt-get in
 	$(RUN) snakemake --configfile demo.yaml --rulegraph dot 2>/dev/null | dot -Tsvg > docs/rulegraph.svg
 
 containers: ## build the container images, as an ordinary user (BASE=docker: from a Docker image)
-	$(PYTHON) scripts/build_container.py --image tools --base $(BASE)
-	$(PYTHON) scripts/build_container.py --image torch --base $(BASE)
+	@set -e; for name in $$(PYTHONPATH=scripts $(PYTHON) -m wbc.containers $(BASE)); do \
+		$(PYTHON) scripts/build_container.py --container "$$name"; done
 
 containers-lock: ## name the images that belong to the definitions as they are now
-	cd $(CURDIR) && PYTHONPATH=scripts $(PYTHON) -m wbc.containers
+	PYTHONPATH=scripts $(PYTHON) -m wbc.containers lock
 
 plan: $(INSTALLED) ## jobs, GPU-hours and duration of what would run (OPTIONS="--configfile my.yaml", RUNS=8)
 	$(RUN) PYTHONPATH=scripts python -m wbc.plan --at-once $(RUNS) -- $(OPTIONS)

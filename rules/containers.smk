@@ -8,7 +8,8 @@ localrules:
 
 rule build_container:
     input:
-        script=ancient(script_of("build_container")),
+        script=script_of("build_container"),
+        library=library_of("build_container"),
         definition=ancient("containers/{image}.def"),
         packages=ancient("envs/{image}.lock"),
     output:
@@ -18,10 +19,5 @@ rule build_container:
         "<logs>/build_container/{image}-{digest}.log",
     benchmark:
         "<benchmarks>/build_container/{image}-{digest}.tsv"
-    params:
-        base=base_of_image,
     shell:
-        "python {input.script:q}"
-        " --image {wildcards.image}"
-        " --base {params.base}"
-        " > {log:q} 2>&1"
+        "python {input.script:q}" " --container {output.image:q}" " > {log:q} 2>&1"

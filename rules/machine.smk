@@ -1,7 +1,7 @@
 # Where jobs run: container images, memory and time, the GPUs of this machine. No rules here.
 from snakemake.settings.types import DeploymentMethod
 
-from wbc.containers import base_of, check_image, container_of
+from wbc.containers import IMAGES, check_image, container_of
 from wbc.gpus import visible_gpus
 from wbc.slurm import report_every_end
 
@@ -12,11 +12,6 @@ def image_of(name):
 
 TORCH_IMAGE = image_of("torch")
 TOOLS_IMAGE = image_of("tools")
-
-
-def base_of_image(wildcards):
-    """The base whose arguments give the hash in an image's file name."""
-    return base_of(REPOSITORY, wildcards.image, wildcards.digest)
 
 
 def growing(base):
@@ -82,7 +77,7 @@ if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
     try:
         # Once, before the first job; a job on a compute node takes it as checked.
         if workflow.is_main_process:
-            for name in ("torch", "tools"):
+            for name in IMAGES:
                 check_image(REPOSITORY, name, config["containers"][name])
     except UserError as error:
         sys.exit(f"error: {error}")

@@ -1,11 +1,11 @@
 """Build one container image, as an ordinary user, with Apptainer's --fakeroot.
 
-The image is built beside its place under a temporary name, tested by its definition, and moved there when whole; its
-sha256 goes into a file beside it. Nothing is done when the file with the right hash in its name is there already.
+Its file name says which, and carries the hash of what it is built from (`make containers` knows the names). It is
+built beside its place under a temporary name, tested by its definition, and moved there when whole; its sha256 goes
+into a file beside it. Nothing is done when it is there already.
 
---base debian   Debian's own bootstrap; takes the mirror of this machine's apt, or the environment variable
-                DEBIAN_MIRROR (needs debootstrap)
---base docker   the Docker image that the definition pins (needs access to its registry)
+From Debian's own bootstrap it takes the mirror of this machine's apt, or that of the environment variable
+DEBIAN_MIRROR, and needs debootstrap; from Docker the image that the definition pins, and needs its registry.
 
 Where the environment variable IMAGE_CACHE names a folder, images are looked for there first and kept there.
 """
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wbc.cli import make_parser, run_script
-from wbc.containers import ARGUMENTS, IMAGES, checksum_file, image_file, record_checksum
+from wbc.containers import ARGUMENTS, checksum_file, record_checksum, what_is
 from wbc.files import UserError, atomic_path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -33,9 +33,7 @@ COMPRESSION = "-comp zstd -Xcompression-level 3"
 
 def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
-    parser.add_argument("--image", choices=IMAGES, required=True)
-    parser.add_argument("--base", choices=list(ARGUMENTS), default=next(iter(ARGUMENTS)))
-    parser.add_argument("--print-name", action="store_true", help="print the file name and stop")
+    parser.add_argument("--container", required=True, help="containers/NAME-HASH.sif to write")
     return parser
 
 
@@ -113,10 +111,8 @@ def copy_image(source: Path, target: Path) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    name = image_file(REPOSITORY, arguments.image, arguments.base)
-    if arguments.print_name:
-        print(name)
-        return
+    name = arguments.container
+    image, base = what_is(REPOSITORY, name)
     path = REPOSITORY / name
     if path.exists() and checksum_file(path).is_file():
         logging.info("%s is there", name)
@@ -126,17 +122,17 @@ def run(arguments: argparse.Namespace) -> None:
         copy_image(kept, path)
         logging.info("took %s from %s", name, kept.parent)
         return
-    check_tools(arguments.base)
+    check_tools(base)
     started = time.monotonic()
     log = path.with_name(path.name + ".log")
-    scratch = path.parent / f".build-{arguments.image}-{os.getpid()}"
+    scratch = path.parent / f".build-{image}-{os.getpid()}"
     temporary = scratch / path.name
     scratch.mkdir()
     try:
         logging.info("building %s (log: %s)", name, log.relative_to(REPOSITORY))
         with log.open("w", encoding="utf-8") as handle:
             built = subprocess.run(
-                build_command(arguments.image, arguments.base, temporary),
+                build_command(image, base, temporary),
                 cwd=REPOSITORY,
                 env=build_environment(scratch),
                 stdout=handle,

@@ -62,8 +62,7 @@ def snakemake(folder: Path, *options: str, **keywords) -> str:
 def make_images() -> dict[str, Path]:
     """Install Apptainer and build the images, where that is not done yet."""
     print(checked("bash", REPOSITORY / "tests/containers/setup_apptainer.sh"))
-    for name in IMAGES:
-        print(checked(sys.executable, "scripts/build_container.py", "--image", name))
+    print(checked("make", "containers", f"PYTHON={sys.executable}"))
     return {name: REPOSITORY / locked_file(REPOSITORY, name) for name in IMAGES}
 
 

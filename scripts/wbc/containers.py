@@ -4,13 +4,15 @@ An image's file name carries a hash of what it is built from: its definition, it
 arguments of its build. Only the standard library is used here, so that images can be built without the environment.
 """
 
+import argparse
 import hashlib
 import json
 from pathlib import Path
 
+from wbc.cli import make_parser, run_script
 from wbc.files import UserError, sha256_of_file, write_text
 
-IMAGES = ("torch", "tools")
+IMAGES = ("tools", "torch")
 # Bases that a definition can start from. `debian` comes first because it is what the tests build.
 ARGUMENTS = {
     "debian": {"BOOTSTRAP": "debootstrap", "FROM": "unused"},
@@ -34,19 +36,18 @@ def image_file(repository: Path, image: str, base: str) -> str:
     return f"containers/{image}-{digest[:DIGITS]}.sif"
 
 
-def base_of(repository: Path, image: str, digest: str) -> str:
-    """The base whose hash is ``digest``.
+def what_is(repository: Path, name: str) -> tuple[str, str]:
+    """The image and the base that a file name stands for.
 
     Raises:
-        UserError: the hash is of another state of the sources.
+        UserError: its hash is of another state of the sources.
     """
-    names = {image_file(repository, image, base): base for base in ARGUMENTS}
-    wanted = f"containers/{image}-{digest}.sif"
-    if wanted not in names:
-        raise UserError(
-            f"{wanted} is of another state of its sources: now it is {', '.join(names)}"
-        )
-    return names[wanted]
+    names = {
+        image_file(repository, image, base): (image, base) for image in IMAGES for base in ARGUMENTS
+    }
+    if name not in names:
+        raise UserError(f"{name} is none of the images of these sources: {', '.join(names)}")
+    return names[name]
 
 
 def lock_text(repository: Path) -> str:
@@ -141,5 +142,18 @@ def check_image(repository: Path, image: str, choice: str) -> None:
     write_text(seen, _state(path, expected))
 
 
+def build_parser() -> argparse.ArgumentParser:
+    parser = make_parser(__doc__)
+    parser.add_argument("what", choices=["lock", *ARGUMENTS], help="write the lock, or print names")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> None:
+    if arguments.what == "lock":
+        write_text(LOCK_FILE, lock_text(Path()))
+    else:
+        print("\n".join(image_file(Path(), image, arguments.what) for image in IMAGES))
+
+
 if __name__ == "__main__":
-    write_text(LOCK_FILE, lock_text(Path()))
+    raise SystemExit(run_script(run, build_parser()))

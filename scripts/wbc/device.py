@@ -85,12 +85,14 @@ def keep_freed_memory() -> None:
 
 
 def choose_gpu() -> torch.device:
-    """The GPU to compute on: the only one, or one that no other job of this machine has taken."""
+    """The GPU to compute on: of several, one that no other job of this machine has taken."""
     count = torch.cuda.device_count()
-    if count == 1:
-        return torch.device("cuda", 0)
+    if count < 2:
+        return torch.device("cuda")
     names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(count)]
-    return torch.device("cuda", take_free_gpu(names))
+    chosen = torch.device("cuda", take_free_gpu(names))
+    torch.cuda.set_device(chosen)
+    return chosen
 
 
 def start(device: str, precision: str, threads: int) -> Runtime:
@@ -115,8 +117,6 @@ def start(device: str, precision: str, threads: int) -> Runtime:
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
     chosen = choose_gpu() if device == "cuda" else torch.device(device)
-    if device == "cuda":
-        torch.cuda.set_device(chosen)
     runtime = Runtime(chosen, getattr(torch, precision), threads)
     logging.info(", ".join(f"{key} {value}" for key, value in runtime.record().items()))
     return runtime

@@ -5,10 +5,12 @@ import pytest
 import build_container
 from wbc.files import UserError
 
+NAME = "containers/tools-0.sif"
 
-def test_the_name_can_be_asked_for(capsys):
-    assert build_container.main(["--image", "tools", "--print-name"]) == 0
-    assert capsys.readouterr().out.startswith("containers/tools-")
+
+def test_a_name_of_another_state_is_refused(capsys):
+    assert build_container.main(["--container", NAME]) == 1
+    assert "none of the images of these sources" in capsys.readouterr().err
 
 
 def test_debian_takes_the_mirror_and_docker_takes_none(monkeypatch, tmp_path):
@@ -42,9 +44,9 @@ def test_a_failed_build_leaves_no_image_and_one_error(monkeypatch, tmp_path, cap
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("DEBIAN_MIRROR", "http://mirror.invalid/debian")
     monkeypatch.setattr(build_container, "REPOSITORY", tmp_path)
-    monkeypatch.setattr(build_container, "image_file", lambda *_: "containers/tools-0.sif")
+    monkeypatch.setattr(build_container, "what_is", lambda *_: ("tools", "debian"))
     (tmp_path / "containers").mkdir()
-    assert build_container.main(["--image", "tools"]) == 1
+    assert build_container.main(["--container", NAME]) == 1
     assert "it broke" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "containers").iterdir()] == ["tools-0.sif.log"]
 
@@ -56,7 +58,7 @@ def test_an_image_is_taken_from_the_cache(monkeypatch, tmp_path):
     build_container.record_checksum(cache / "tools-0.sif")
     monkeypatch.setenv("IMAGE_CACHE", str(cache))
     monkeypatch.setattr(build_container, "REPOSITORY", repository)
-    monkeypatch.setattr(build_container, "image_file", lambda *_: "containers/tools-0.sif")
-    assert build_container.main(["--image", "tools"]) == 0
+    monkeypatch.setattr(build_container, "what_is", lambda *_: ("tools", "debian"))
+    assert build_container.main(["--container", NAME]) == 0
     assert (repository / "containers/tools-0.sif").read_bytes() == b"an image"
     assert (repository / "containers/tools-0.sif.sha256").is_file()

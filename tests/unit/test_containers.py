@@ -77,10 +77,10 @@ def test_the_base_is_part_of_the_name(repository):
     names = {containers.image_file(repository, "tools", base) for base in containers.ARGUMENTS}
     assert len(names) == len(containers.ARGUMENTS)
     for base in containers.ARGUMENTS:
-        digest = Path(containers.image_file(repository, "tools", base)).stem.split("-")[1]
-        assert containers.base_of(repository, "tools", digest) == base
-    with pytest.raises(UserError, match="another state"):
-        containers.base_of(repository, "tools", "0" * 12)
+        name = containers.image_file(repository, "tools", base)
+        assert containers.what_is(repository, name) == ("tools", base)
+    with pytest.raises(UserError, match="none of the images"):
+        containers.what_is(repository, "containers/tools-000000000000.sif")
 
 
 def test_locked_takes_the_image_that_is_there(repository):
