@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
+BASE ?= debian
+RUNS ?= 8
 LOCK := envs/requirements.lock
 INSTALLED := $(VENV)/.installed
 
@@ -10,7 +12,8 @@ INSTALLED := $(VENV)/.installed
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test test-fast lint format lock rulegraph
+.PHONY: help environment demo test test-fast lint format lock rulegraph plan containers containers-lock \
+	test-containers test-slurm
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -45,11 +48,33 @@ format: $(INSTALLED) ## bring the sources into shape
 	$(RUN) ruff format .
 	$(RUN) snakefmt Snakefile rules
 
-lock: $(INSTALLED) ## resolve envs/*.in anew into the lock file
+# One resolution; the images' lists are parts of it.
+COMPILE := --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+lock: $(INSTALLED) ## resolve envs/*.in anew into the lock files
 	$(BIN)/python -m pip install --quiet pip-tools==7.6.2
-	cd envs && ../$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
-		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --upgrade \
+	cd envs && ../$(BIN)/pip-compile $(COMPILE) --upgrade \
 		--output-file requirements.lock driver.in tools.in torch.in develop.in
+	cd envs && ../$(BIN)/pip-compile $(COMPILE) --constraint requirements.lock --output-file torch.lock tools.in torch.in
+	cd envs && ../$(BIN)/pip-compile $(COMPILE) --constraint requirements.lock --output-file tools.lock tools.in
+	$(MAKE) containers-lock
 
 rulegraph: $(INSTALLED) ## redraw docs/rulegraph.svg (needs graphviz: apt-get install graphviz)
 	$(RUN) snakemake --configfile demo.yaml --rulegraph dot 2>/dev/null | dot -Tsvg > docs/rulegraph.svg
+
+containers: ## build the container images, as an ordinary user (BASE=docker: from a Docker image)
+	@set -e; for name in $$(PYTHONPATH=scripts $(PYTHON) -m wbc.containers $(BASE)); do \
+		$(PYTHON) scripts/build_container.py --container "$$name"; done
+
+containers-lock: ## name the images that belong to the definitions as they are now
+	PYTHONPATH=scripts $(PYTHON) -m wbc.containers lock
+
+plan: $(INSTALLED) ## jobs, GPU-hours and duration of what would run (OPTIONS="--configfile my.yaml", RUNS=8)
+	$(RUN) PYTHONPATH=scripts python -m wbc.plan --at-once $(RUNS) -- $(OPTIONS)
+
+test-containers: $(INSTALLED) ## every step in real Apptainer containers, on tiny images (FULL=1: the demo)
+	$(RUN) FULL=$(FULL) pytest tests/containers
+
+test-slurm: $(INSTALLED) ## the same as jobs of a real one-node SLURM, with faults injected (root, Debian)
+	$(RUN) FULL=$(FULL) pytest tests/slurm

@@ -6,16 +6,20 @@ min_version("9.27")
 configfile: "config.yaml"
 
 
-# The software of every rule; used with --use-apptainer.
-container: config["containers"]["torch"]
-
-
 include: "rules/common.smk"
+include: "rules/machine.smk"
+
+
+# The software of every rule that names no other; used with --use-apptainer.
+container: TORCH_IMAGE
+
+
 include: "rules/data.smk"
 include: "rules/images.smk"
 include: "rules/pretrain.smk"
 include: "rules/classify.smk"
 include: "rules/evaluate.smk"
+include: "rules/containers.smk"
 
 
 rule all:

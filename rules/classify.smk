@@ -24,6 +24,8 @@ rule train_wbc:
     threads: THREADS
     resources:
         gpu=GPU,
+        mem_mb=growing(8000),
+        runtime=growing(480),
     params:
         masked=masked_flags,
         mask_use=arm_masks,

@@ -43,6 +43,8 @@ GPU = 0 if config["compute"]["device"] == "cpu" else 1
 wildcard_constraints:
     dataset="|".join(DATASETS),
     network="resnet18|vgg16",
+    image="torch|tools",
+    digest="[0-9a-f]{12}",
     arm="[A-Za-z][A-Za-z0-9]*",
     fraction=r"[0-9]+(?:\.[0-9]+)?",
     replicate="[0-9]+",

@@ -13,8 +13,11 @@ rule draw_synthetic_images:
     benchmark:
         "<benchmarks>/draw_synthetic_images/draw_synthetic_images.tsv"
     container:
-        config["containers"]["tools"]
+        TOOLS_IMAGE
     threads: 8
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         folder=lambda wildcards: data_root(),
         seed=config["synthetic"]["seed"],

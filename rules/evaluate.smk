@@ -30,7 +30,10 @@ rule evaluate:
     benchmark:
         "<benchmarks>/evaluate/evaluate.tsv"
     container:
-        config["containers"]["tools"]
+        TOOLS_IMAGE
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         # The folder and not the files: hundreds of runs would not fit on a command line.
         results=results_folder,
@@ -63,7 +66,10 @@ rule summarize:
     benchmark:
         "<benchmarks>/summarize/summary.tsv"
     container:
-        config["containers"]["tools"]
+        TOOLS_IMAGE
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         reported=as_json(config["table"]["reported"]),
         titles=as_json({arm: config["arms"][arm]["title"] for arm in ARMS}),
@@ -98,7 +104,10 @@ rule plot_curves:
     benchmark:
         "<benchmarks>/plot_curves/{figure}.tsv"
     container:
-        config["containers"]["tools"]
+        TOOLS_IMAGE
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         title=figure_title,
         fractions=figure_fractions,

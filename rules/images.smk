@@ -14,8 +14,11 @@ rule index_images:
     benchmark:
         "<benchmarks>/index_images/{dataset}.tsv"
     container:
-        config["containers"]["tools"]
+        TOOLS_IMAGE
     threads: 8
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         folder=raw_folder,
         listing=raw_listing,
@@ -56,7 +59,10 @@ rule check_datasets:
     benchmark:
         "<benchmarks>/check_datasets/check_datasets.tsv"
     container:
-        config["containers"]["tools"]
+        TOOLS_IMAGE
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         datasets=DATASETS,
         policy=as_json(config["problems"]),
@@ -87,8 +93,11 @@ rule pack_images:
     benchmark:
         "<benchmarks>/pack_images/{dataset}.tsv"
     container:
-        config["containers"]["tools"]
+        TOOLS_IMAGE
     threads: 8
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         folder=raw_folder,
         size=config["images"]["size"],
@@ -129,7 +138,10 @@ rule apply_masks:
     benchmark:
         "<benchmarks>/apply_masks/{dataset}.tsv"
     container:
-        config["containers"]["tools"]
+        TOOLS_IMAGE
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         empty=config["masks"]["empty"],
     shell:
@@ -159,7 +171,10 @@ rule draw_subsets:
     benchmark:
         "<benchmarks>/draw_subsets/replicate{replicate}/wbc_{fraction}.tsv"
     container:
-        config["containers"]["tools"]
+        TOOLS_IMAGE
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         seed=subset_seed,
         given_folder=given_folder_flag,

@@ -23,6 +23,8 @@ rule train_cam16:
     threads: THREADS
     resources:
         gpu=GPU,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         masked=masked_flags,
         mask_use=config["pretraining"]["cam16"]["masks"],
@@ -73,6 +75,8 @@ rule prcc_features:
     threads: THREADS
     resources:
         gpu=GPU,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         layer=config["pretraining"]["prcc_features"]["layer"],
         device=config["compute"]["device"],
@@ -106,8 +110,11 @@ rule prcc_clusters:
     benchmark:
         "<benchmarks>/prcc_clusters/prcc_cluster_label.tsv"
     container:
-        config["containers"]["tools"]
+        TOOLS_IMAGE
     threads: THREADS
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         pca_dimensions=config["pretraining"]["prcc_clusters"]["pca_dimensions"],
         clusters=config["pretraining"]["prcc_clusters"]["clusters"],
@@ -148,6 +155,8 @@ rule train_prcc_clustered:
     threads: THREADS
     resources:
         gpu=GPU,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         trained=config["pretraining"]["prcc_clustered"]["trained"],
         test_share=config["pretraining"]["prcc_clustered"]["test_share"],
@@ -196,6 +205,8 @@ rule train_prcc_autoencoder:
     threads: THREADS
     resources:
         gpu=GPU,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         channels=config["pretraining"]["prcc_autoencoder"]["channels"],
         latent_size=config["pretraining"]["prcc_autoencoder"]["latent_size"],

@@ -15,6 +15,7 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 import torch
 
 from wbc.files import UserError
+from wbc.gpus import driver_version, take_free_gpu
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
@@ -47,6 +48,7 @@ class Runtime:
             "threads": self.threads,
             "torch": torch.__version__,
             "cuda": (torch.version.cuda or "none") if cuda else "unused",
+            "driver": driver_version() if cuda else "unused",
             "host": platform.node(),
         }
 
@@ -82,6 +84,17 @@ def keep_freed_memory() -> None:
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def choose_gpu() -> torch.device:
+    """The GPU to compute on: of several, one that no other job of this machine has taken."""
+    count = torch.cuda.device_count()
+    if count < 2:
+        return torch.device("cuda")
+    names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(count)]
+    chosen = torch.device("cuda", take_free_gpu(names))
+    torch.cuda.set_device(chosen)
+    return chosen
+
+
 def start(device: str, precision: str, threads: int) -> Runtime:
     """Set this process up and log what it runs on.
 
@@ -103,6 +116,7 @@ def start(device: str, precision: str, threads: int) -> Runtime:
     # The few operations without a deterministic form only warn, in the log.
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
-    runtime = Runtime(torch.device(device), getattr(torch, precision), threads)
+    chosen = choose_gpu() if device == "cuda" else torch.device(device)
+    runtime = Runtime(chosen, getattr(torch, precision), threads)
     logging.info(", ".join(f"{key} {value}" for key, value in runtime.record().items()))
     return runtime

@@ -2,11 +2,12 @@
 
 import argparse
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from wbc import device
+from wbc import device, gpus
 from wbc.files import UserError
 
 
@@ -36,6 +37,22 @@ def test_auto_with_a_gpu_is_the_gpu(monkeypatch):
     assert device.start("cuda", "auto", 1).precision is torch.float32
     # Asked for the CPU, it stays there.
     assert device.start("cpu", "float32", 1).device.type == "cpu"
+
+
+def test_of_several_gpus_each_job_takes_a_free_one(monkeypatch, tmp_path):
+    taken = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda index: SimpleNamespace(uuid=f"unit-{index}")
+    )
+    monkeypatch.setattr(gpus.tempfile, "gettempdir", lambda: str(tmp_path))
+    # One process opens each lock anew, so its own locks keep it away from what it has.
+    chosen = [device.start("cuda", "float32", 1) for _ in range(2)]
+    assert [runtime.device for runtime in chosen] == taken
+    assert [runtime.record()["device"] for runtime in chosen] == ["GPU 0", "GPU 1"]
 
 
 @pytest.mark.parametrize(

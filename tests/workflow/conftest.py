@@ -13,6 +13,8 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NEEDED = ("Snakefile", "config.yaml", "rules", "scripts", "schemas", "profiles", "tests/tiny.yaml")
+# The images' names come from these.
+NEEDED += ("containers/torch.def", "containers/tools.def", "envs/torch.lock", "envs/tools.lock")
 
 
 @dataclass(frozen=True)

@@ -121,3 +121,20 @@ def test_given_subsets_are_matched_by_file_name(finished, make_copy):
     assert done.returncode == 0, done.stdout[-3000:]
     lines = (workflow.folder / "results/subsets/replicate1/wbc_10.csv").read_text().splitlines()
     assert {line.split(",")[0].rsplit("/", 1)[1] for line in lines[1:]} == names
+
+
+def test_a_missing_image_is_named_before_the_first_job(finished):
+    done = finished.snakemake("--use-apptainer", "--dry-run", "--configfile", "tests/tiny.yaml")
+    assert done.returncode != 0
+    complaint = [line for line in done.stdout.splitlines() if line.startswith("error:")]
+    assert len(complaint) == 1, done.stdout
+    assert "containers/torch-" in complaint[0]
+    assert "is missing: run `make containers`" in complaint[0]
+
+
+def test_images_may_have_an_address_in_place_of_a_file(finished):
+    addresses = (
+        "containers={torch: 'oras://somewhere/torch:1', tools: 'docker://somewhere/tools:1'}"
+    )
+    planned = finished.planned("--use-apptainer", "--config", addresses, "results/summary.csv")
+    assert planned

@@ -13,7 +13,8 @@ def rules_of_the_workflow(finished) -> set[str]:
 def test_the_rule_graph_shows_every_rule(finished):
     picture = (REPOSITORY / "docs/rulegraph.svg").read_text()
     shown = set(re.findall(r"<text[^>]*>([a-z][a-z0-9_]+)</text>", picture))
-    rules = rules_of_the_workflow(finished)
+    # Images are built beside the workflow: no other rule waits for them.
+    rules = rules_of_the_workflow(finished) - {"build_container"}
     assert len(rules) > 12
     assert shown == rules, "run `make rulegraph`"
 

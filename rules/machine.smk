@@ -1,0 +1,96 @@
+# Where jobs run: container images, memory and time, the GPUs of this machine. No rules here.
+from snakemake.settings.types import DeploymentMethod
+
+from wbc.containers import IMAGES, check_image, container_of
+from wbc.gpus import visible_gpus
+from wbc.slurm import report_every_end
+
+
+def image_of(name):
+    return container_of(REPOSITORY, name, config["containers"][name])
+
+
+TORCH_IMAGE = image_of("torch")
+TOOLS_IMAGE = image_of("tools")
+
+
+def growing(base):
+    """A resource that grows with the attempt: what was killed for it is tried again with more."""
+
+    def value(wildcards, attempt):
+        return base * attempt
+
+    return value
+
+
+def outside(folders):
+    """Those of some folders, as written and with links followed, that don't lie in the working folder."""
+    paths = {
+        path
+        for folder in folders
+        for path in (os.path.abspath(folder), os.path.realpath(folder))
+    }
+    inside = os.path.join(os.getcwd(), "")
+    return sorted(
+        path for path in paths if not os.path.join(path, "").startswith(inside)
+    )
+
+
+def existing_part(path):
+    """A path, or the nearest folder above it that exists."""
+    return path if os.path.exists(path) else existing_part(os.path.dirname(path))
+
+
+def binds():
+    """What a container does not see by itself, as it sees the working folder alone: the folders and files
+    that the config names, for reading, and where it sends results, for writing."""
+    names = [dataset["folder"] for dataset in config["datasets"].values()]
+    names += config["subsets"]["given"].values()
+    read = [data_root(), *(os.path.join(data_root(), name) for name in names)]
+    read += [value for value in config["weights"].values() if isinstance(value, str)]
+    read += [config["datasets"]["prcc"]["true_types"] or "."]
+    written = [folder for folder in config["pathvars"].values() if "<" not in folder]
+    return [
+        *(
+            f"--bind {shlex.quote(path)}:{shlex.quote(path)}:ro"
+            for path in outside(read)
+            if os.path.exists(path)
+        ),
+        *(
+            f"--bind {shlex.quote(path)}"
+            for path in map(existing_part, outside(written))
+            if path != "/"
+        ),
+    ]
+
+
+def complete_apptainer_arguments():
+    """Give every container the GPU (without one, --nv does nothing) and what lies outside."""
+    arguments = workflow.deployment_settings.apptainer_args
+    missing = [argument for argument in ["--nv", *binds()] if argument not in arguments]
+    workflow.deployment_settings.apptainer_args = " ".join(
+        [arguments, *missing]
+    ).strip()
+
+
+if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
+    try:
+        # Once, before the first job; a job on a compute node takes it as checked.
+        if workflow.is_main_process:
+            for name in IMAGES:
+                check_image(REPOSITORY, name, config["containers"][name])
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    complete_apptainer_arguments()
+
+# On one machine no more GPU jobs at a time than it shows GPUs, and no limit without any. A cluster, for
+# which the number of `nodes` (--jobs) is set, does that itself.
+if (
+    workflow.resource_settings.nodes is None
+    and "gpu" not in workflow.global_resources
+    and visible_gpus()
+):
+    workflow.register_resource("gpu", len(visible_gpus()))
+
+if workflow.is_main_process:
+    report_every_end()

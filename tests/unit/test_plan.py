@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+
+from wbc.plan import History, Job, jobs_of, makespan, plan
+
+DRY_RUN = """\
+Building DAG of jobs...
+rule train_wbc:
+    input: scripts/train_wbc.py
+    output: results/models/replicate1/resnet_wbc_10.pt
+    benchmark: results/benchmarks/train_wbc/replicate1/resnet_wbc_10.tsv
+    wildcards: replicate=1, arm=resnet, fraction=10
+    resources: tmpdir=<TBD>, gpu=1, mem_mb=8000, runtime=480
+[Mon Nov 23 06:18:21 2026]
+localrule fetch_weights:
+    output: resources/weights/vgg16_random.pth
+    benchmark: results/benchmarks/fetch_weights/vgg16_random.tsv
+    resources: tmpdir=/tmp
+rule all:
+    input: results/summary.csv
+    resources: tmpdir=/tmp
+Job stats:
+"""
+
+
+def write(folder: Path, name: str, seconds: float) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:10\t100\n")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write(tmp_path, "train_wbc/replicate1/resnet_wbc_10.tsv", 100)
+    write(tmp_path, "train_wbc/replicate2/resnet_wbc_10.tsv", 200)
+    write(tmp_path, "train_wbc/replicate1/resnet_wbc_50.tsv", 900)
+    write(tmp_path, "fetch_weights/vgg16_random.tsv", 5)
+    write(tmp_path, "broken/x.tsv", 1)
+    (tmp_path / "broken/x.tsv").write_text("half a file")
+    return tmp_path
+
+
+def test_the_jobs_of_a_dry_run_are_read():
+    assert jobs_of(DRY_RUN) == [
+        Job("train_wbc", "results/benchmarks/train_wbc/replicate1/resnet_wbc_10.tsv", 1),
+        Job("fetch_weights", "results/benchmarks/fetch_weights/vgg16_random.tsv", 0),
+    ]
+
+
+def test_similar_jobs_tell_how_long_one_takes(folder):
+    history = History([folder])
+    assert history.expect(Job("train_wbc", "b/replicate3/resnet_wbc_10.tsv", 1)) == 150
+    assert history.expect(Job("train_wbc", "b/replicate3/other_wbc_50.tsv", 1)) == 900
+    assert history.expect(Job("train_wbc", "b/replicate3/other_wbc_1.tsv", 1)) == 400
+    assert history.expect(Job("train_cam16", "b/x.tsv", 1)) is None
+    assert history.expect(Job("broken", "b/x.tsv", 1)) is None
+
+
+def test_the_plan_counts_gpu_hours_and_says_what_it_does_not_know(folder):
+    jobs = [Job("train_wbc", f"b/replicate{seed}/resnet_wbc_50.tsv", 1) for seed in range(8)]
+    lines = plan([*jobs, Job("train_cam16", "b/x.tsv", 1)], History([folder]), 4, 0)
+    assert lines[1].split() == ["train_wbc", "8", "900.0", "2.00", "2.00"]
+    assert "about 0.50 h" in lines[-2]
+    assert "train_cam16 (1)" in lines[-1]
+    assert plan([], History([]), 1, 0) == ["nothing to be done"]
+
+
+def test_overhead_counts_for_every_job(folder):
+    job = Job("fetch_weights", "b/vgg16_random.tsv", 0)
+    assert "15.0" in plan([job], History([folder]), 1, 10)[1]
+
+
+def test_places_are_filled_longest_first():
+    assert makespan([4, 3, 3], 2) == 6
+    assert makespan([], 3) == 0
