@@ -53,7 +53,7 @@ def test_nothing_of_the_host_leaks_in(image, tmp_path):
     assert found["prefix"] == "/opt/venv"
     assert found["user_site"] is False
     assert found["byte_code"] is True
-    assert found["python_path"] is None
+    assert not found["python_path"]
     assert found["home"] == [".local"], "the home is the working folder, not the user's"
     outside = [
         path for path in found["path"] if path and not path.startswith(("/usr/lib", "/opt/venv"))
