@@ -1,8 +1,9 @@
 """What the documents claim about the workflow, compared with the workflow."""
 
 import re
+from pathlib import Path
 
-from conftest import REPOSITORY
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def rules_of_the_workflow(finished) -> set[str]:
