@@ -1,6 +1,55 @@
 # The white blood cell classifiers: one run per arm, fraction and replicate.
 
 
+# What all runs with the same frozen blocks and the same pixels share.
+rule compute_activations:
+    input:
+        script=script_of("compute_activations"),
+        library=library_of("compute_activations"),
+        checkpoint=lambda wildcards: ENCODER_FILES[wildcards.encoder],
+        index="<results>/images/wbc_index.csv",
+        images="<results>/images/wbc.npy",
+        ids="<results>/images/wbc_ids.csv",
+        masked=activations_masked_images,
+        masked_ids=activations_masked_ids,
+        subset=activations_subset,
+    output:
+        activations="<results>/activations/{part}/{encoder}_{block}_{pixels}.npy",
+        header="<results>/activations/{part}/{encoder}_{block}_{pixels}.json",
+    log:
+        "<logs>/compute_activations/{part}/{encoder}_{block}_{pixels}.log",
+    benchmark:
+        "<benchmarks>/compute_activations/{part}/{encoder}_{block}_{pixels}.tsv"
+    threads: THREADS
+    resources:
+        gpu=GPU,
+        mem_mb=growing(8000),
+        runtime=growing(120),
+    params:
+        masked=masked_flags,
+        images=activations_images_flags,
+        budget=activations_budget_flag,
+        device=config["compute"]["device"],
+        precision=config["compute"]["precision"],
+        compute_threads=THREADS,
+    shell:
+        "python {input.script:q}"
+        " --encoder {wildcards.encoder}"
+        " --checkpoint {input.checkpoint:q}"
+        " --last-block {wildcards.block}"
+        " --index {input.index:q}"
+        " --images {input.images:q}"
+        " --ids {input.ids:q}"
+        " {params.masked}"
+        " {params.images}"
+        " {params.budget}"
+        " --device {params.device}"
+        " --precision {params.precision}"
+        " --threads {params.compute_threads}"
+        " --activations {output.activations:q}"
+        " > {log:q} 2>&1"
+
+
 rule train_wbc:
     input:
         script=script_of("train_wbc"),
@@ -12,6 +61,7 @@ rule train_wbc:
         masked_ids=arm_masked_ids,
         subset="<results>/subsets/replicate{replicate}/wbc_{fraction}.csv",
         encoder_checkpoints=encoder_checkpoints,
+        activations=arm_activations,
     output:
         checkpoint="<results>/models/replicate{replicate}/{arm}_wbc_{fraction}.pt",
         history="<results>/history/replicate{replicate}/{arm}_wbc_{fraction}.csv",
@@ -30,6 +80,7 @@ rule train_wbc:
         masked=masked_flags,
         mask_use=arm_masks,
         encoders=arm_encoders,
+        activations=activations_flag,
         classes=config["datasets"]["wbc"]["classes"],
         training=as_json(config["classification"]),
         resize=config["images"]["resize"],
@@ -46,6 +97,7 @@ rule train_wbc:
         " --subset {input.subset:q}"
         " --encoders {params.encoders:q}"
         " --encoder-checkpoints {input.encoder_checkpoints:q}"
+        " {params.activations}"
         " --classes {params.classes:q}"
         " --training {params.training:q}"
         " --seed {wildcards.replicate}"

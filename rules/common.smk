@@ -10,6 +10,7 @@ from pathlib import Path
 REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
+from wbc.blocks import ENCODER_KINDS, blocks_of, last_frozen_block
 from wbc.configuration import check_config, fraction_label, normalise_config
 from wbc.datasets import listing_hash
 from wbc.dependencies import modules_of
@@ -43,6 +44,10 @@ GPU = 0 if config["compute"]["device"] == "cpu" else 1
 wildcard_constraints:
     dataset="|".join(DATASETS),
     network="resnet18|vgg16",
+    encoder="|".join(ENCODER_KINDS),
+    block=r"[a-z]+[0-9]*(?:\.[0-9]+)?",
+    pixels="plain|masked",
+    part="all|test|replicate[0-9]+",
     image="torch|tools",
     digest="[0-9a-f]{12}",
     arm="[A-Za-z][A-Za-z0-9]*",
@@ -226,6 +231,75 @@ def masked_flags(wildcards, input):
 
 def arm_encoders(wildcards):
     return as_json(config["arms"][wildcards.arm]["encoders"])
+
+
+def activations_parts(replicate):
+    """All images in one file, or, where no run trains on all, the test images and each replicate's largest
+    subset apart."""
+    return ["all"] if "100" in FRACTIONS else ["test", f"replicate{replicate}"]
+
+
+def activations_subset(wildcards):
+    largest = max(FRACTIONS, key=float)
+    if wildcards.part in ("all", "test"):
+        return []
+    return f"<results>/subsets/{wildcards.part}/wbc_{largest}.csv"
+
+
+def activations_masked_images(wildcards):
+    return masked_images("wbc", "off" if wildcards.pixels == "plain" else "use")
+
+
+def activations_masked_ids(wildcards):
+    return masked_ids("wbc", "off" if wildcards.pixels == "plain" else "use")
+
+
+def activations_images_flags(wildcards, input):
+    """Which images, and in which views: training draws them, test images are taken as they are."""
+    training = config["classification"]
+    flags = {
+        "--test": wildcards.part in ("all", "test"),
+        "--train": wildcards.part == "all",
+        "--flips": training["flips"] and wildcards.part != "test",
+    }
+    rotation = training["rotation"] if wildcards.part != "test" else "none"
+    return " ".join(
+        [
+            *(name for name, given in flags.items() if given),
+            flag("--subset", input.subset),
+            f"--rotation {rotation}",
+        ]
+    )
+
+
+def activations_budget_flag(wildcards):
+    always = config["compute"]["activations"] == "always"
+    return flag("--budget-gb", None if always else config["compute"]["activations_gb"])
+
+
+def arm_activations(wildcards):
+    """What the frozen blocks of an arm's encoders make of its images, computed once."""
+    countless = config["classification"]["rotation"] == "any"
+    if config["compute"]["activations"] == "off" or countless:
+        return []
+    pixels = "plain" if arm_masks(wildcards) == "off" else "masked"
+    convolutions = len(config["pretraining"]["prcc_autoencoder"]["channels"])
+    frozen = {
+        choice["encoder"]: last_frozen_block(
+            choice["trained"], blocks_of(choice["encoder"], convolutions)
+        )
+        for choice in config["arms"][wildcards.arm]["encoders"]
+    }
+    return [
+        f"<results>/activations/{part}/{encoder}_{block}_{pixels}.npy"
+        for encoder, block in frozen.items()
+        if block
+        for part in activations_parts(wildcards.replicate)
+    ]
+
+
+def activations_flag(wildcards, input):
+    return " ".join(["--activations", *map(shlex.quote, input.activations)])
 
 
 def figure_arm(wildcards):

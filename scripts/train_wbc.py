@@ -2,6 +2,7 @@
 
 The arm's encoders are loaded from their checkpoints, their named blocks opened for updates, and a linear head is
 trained on their concatenated features. Masked images are used as --mask-use says, of the subset's own masks only.
+What frozen blocks make of the images is taken from --activations where those files hold it, else computed.
 The checkpoint and the per-image predictions on the test images are those of the last epoch.
 """
 
@@ -12,12 +13,14 @@ from collections.abc import Sequence
 import torch
 
 from wbc import runs
+from wbc.activations import ActivationFile, Activations, activations_for, open_activations
+from wbc.augmentation import possible_views
 from wbc.checkpoints import load_encoder
 from wbc.cli import make_parser, run_script
-from wbc.device import add_compute_arguments, start
+from wbc.device import Runtime, add_compute_arguments, start
 from wbc.files import UserError, read_csv
 from wbc.networks import Classifier, Encoder
-from wbc.training import image_set, train_classifier
+from wbc.training import ImageSet, image_set, train_classifier
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -32,6 +35,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--encoder-checkpoints", nargs="+", required=True, help="one file per encoder, in order"
+    )
+    parser.add_argument(
+        "--activations", nargs="*", default=[], help=".npy files of compute_activations"
     )
     runs.add_training_arguments(parser)
     runs.add_result_arguments(parser)
@@ -63,6 +69,27 @@ def load_encoders(
     return encoders, autoencoder
 
 
+def known_activations(
+    encoders: dict[str, Encoder],
+    pictures: list[tuple[runs.Sample, str]],
+    views: list[int] | None,
+    files: list[ActivationFile],
+    runtime: Runtime,
+) -> dict[str, Activations]:
+    """Per encoder, the activations of its frozen prefix, where the files hold those of every picture."""
+    samples = [(sample.id, kind) for sample, kind in pictures]
+    known = {}
+    for name, encoder in encoders.items():
+        frozen = encoder.frozen_prefix()
+        if not frozen or views is None:
+            continue
+        last_block = encoder.block_names[frozen - 1]
+        found = activations_for(samples, name, last_block, views, files, runtime.device)
+        if found:
+            known[name] = found
+    return known
+
+
 def run(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     runtime = start(arguments.device, arguments.precision, arguments.threads)
@@ -72,24 +99,33 @@ def run(arguments: argparse.Namespace) -> None:
         for row in read_csv(arguments.subset)
     ]
     test = runs.split_samples(read_csv(arguments.index), "test")
-    pixels, labels = runs.select(train, arguments.classes, images, masked, arguments.mask_use)
-    train_set = image_set(pixels, labels, runtime)
-    test_use = runs.test_mask_use(arguments.mask_use)
-    test_set = image_set(*runs.select(test, arguments.classes, images, masked, test_use), runtime)
     torch.manual_seed(arguments.seed)
-    image_size = pixels.shape[1]
+    image_size = images.array.shape[1]
     encoders, autoencoder = load_encoders(
         arguments.encoders, arguments.encoder_checkpoints, image_size
     )
     model = Classifier(encoders, len(arguments.classes))
+    files = [open_activations(path) for path in arguments.activations]
+    settings = arguments.training
+    drawn = possible_views(settings.flips, settings.rotation)
+
+    def make_set(samples: list[runs.Sample], mask_use: str, views: list[int] | None) -> ImageSet:
+        pictures = runs.picture_of(samples, masked, mask_use)
+        known = known_activations(encoders, pictures, views, files, runtime)
+        needed = len(known) < len(encoders)
+        pixels = runs.pixels_of(pictures, images, masked) if needed else None
+        return image_set(pixels, runs.labels_of(pictures, arguments.classes), runtime, known)
+
+    train_set = make_set(train, arguments.mask_use, drawn)
+    test_set = make_set(test, runs.test_mask_use(arguments.mask_use), [0])
     history = train_classifier(
-        model, train_set, {"test": test_set}, arguments.training, runtime, arguments.seed
+        model, train_set, {"test": test_set}, settings, runtime, arguments.seed
     )
     recipe = [
         {"encoder": name, "trained": list(encoder.trained_blocks)}
         for name, encoder in encoders.items()
     ]
-    metadata = runs.classifier_metadata(arguments, arguments.training, recipe, image_size)
+    metadata = runs.classifier_metadata(arguments, settings, recipe, image_size)
     if autoencoder:
         metadata["autoencoder"] = autoencoder
     runs.save_classifier(arguments.checkpoint, model, metadata)
@@ -102,7 +138,7 @@ def run(arguments: argparse.Namespace) -> None:
         model,
         runtime,
     )
-    runs.write_record(arguments.record, runtime, started, len(train_set), arguments.training.epochs)
+    runs.write_record(arguments.record, runtime, started, len(train_set), settings.epochs)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

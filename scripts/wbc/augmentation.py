@@ -8,27 +8,51 @@ from torch.nn import functional
 
 from wbc.checkpoints import MEAN, STD
 
-
-def _choose(chosen: Tensor, changed: Tensor, images: Tensor) -> Tensor:
-    return torch.where(chosen[:, None, None, None], changed, images)
+VIEWS = 8
 
 
-def _coins(count: int, generator: torch.Generator, device: torch.device) -> Tensor:
-    return torch.randint(2, (count,), generator=generator, dtype=torch.bool).to(device)
+def possible_views(flips: bool, rotation: str) -> list[int] | None:
+    """The views that can be drawn, ascending; None where rotation by any angle makes them countless."""
+    if rotation == "any":
+        return None
+    flipped = (0, 4) if flips else (0,)
+    turns = range(4) if rotation == "right_angles" else (0, 2) if flips else (0,)
+    return [flip + turn for flip in flipped for turn in turns]
 
 
-def flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Flip each image (n, c, h, w) left to right and top to bottom with probability 1/2 each."""
-    images = _choose(_coins(len(images), generator, images.device), images.flip(-1), images)
-    return _choose(_coins(len(images), generator, images.device), images.flip(-2), images)
+def draw_views(count: int, flips: bool, rotation: str, generator: torch.Generator) -> Tensor:
+    """Draw a view for each image: int64 (count,) on the CPU, whose generator serves every device alike.
+
+    View ``4 * f + k`` is the image flipped left to right if f, then rotated by k quarter turns. Flips draw
+    two coins, left to right and top to bottom; ``right_angles`` two, a quarter and a half turn.
+    """
+
+    def coins() -> Tensor:
+        return torch.randint(2, (count,), generator=generator)
+
+    flipped, turns = torch.zeros(count, dtype=torch.int64), torch.zeros(count, dtype=torch.int64)
+    if flips:
+        flipped, top_to_bottom = coins(), coins()
+        # A flip top to bottom is one left to right and a half turn.
+        flipped, turns = flipped ^ top_to_bottom, 2 * top_to_bottom
+    if rotation == "right_angles":
+        turns = turns + coins() + 2 * coins()
+    return 4 * flipped + turns % 4
 
 
-def rotate_right_angles(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Rotate each square image by 0, 90, 180 or 270 degrees: exact, whatever the dtype."""
-    quarter = _coins(len(images), generator, images.device)
-    half = _coins(len(images), generator, images.device)
-    images = _choose(quarter, torch.rot90(images, 1, (-2, -1)), images)
-    return _choose(half, torch.rot90(images, 2, (-2, -1)), images)
+def apply_views(images: Tensor, views: Tensor) -> Tensor:
+    """Turn square images (n, c, size, size), of any dtype, into their views: exact."""
+    # Chosen on the CPU, so that no device is waited for.
+    flipped, quarter, half = views >= 4, views % 2 == 1, views % 4 >= 2
+    for chosen, changed in (
+        (flipped, lambda pixels: pixels.flip(-1)),
+        (quarter, lambda pixels: torch.rot90(pixels, 1, (-2, -1))),
+        (half, lambda pixels: torch.rot90(pixels, 2, (-2, -1))),
+    ):
+        if chosen.any():
+            places = chosen.to(images.device)[:, None, None, None]
+            images = torch.where(places, changed(images), images)
+    return images
 
 
 def rotate_any(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -43,18 +67,10 @@ def rotate_any(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def augment(pixels: Tensor, flips: bool, rotation: str, generator: torch.Generator) -> Tensor:
-    """Draw one view of each image: uint8 (n, 3, size, size) to float32 in 0 ... 1.
-
-    Random numbers come from a CPU generator, so that every device draws the same views.
-    """
-    if flips:
-        pixels = flip(pixels, generator)
-    if rotation == "right_angles":
-        pixels = rotate_right_angles(pixels, generator)
+    """Draw one view of each image: uint8 (n, 3, size, size) to float32 in 0 ... 1."""
+    pixels = apply_views(pixels, draw_views(len(pixels), flips, rotation, generator))
     images = pixels.float() / 255
-    if rotation == "any":
-        images = rotate_any(images, generator)
-    return images
+    return rotate_any(images, generator) if rotation == "any" else images
 
 
 def normalise(images: Tensor) -> Tensor:

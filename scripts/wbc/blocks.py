@@ -37,3 +37,19 @@ def expand_blocks(names: Sequence[str], blocks: Sequence[str]) -> list[str]:
             raise UserError(f"unknown block '{name}': use one of {', '.join(blocks)}")
         chosen.update(found)
     return [block for block in blocks if block in chosen]
+
+
+def blocks_of(encoder: str, convolutions: int) -> tuple[str, ...]:
+    """Blocks of an encoder; ``convolutions``: how many the autoencoder's has."""
+    return (
+        RESNET18_BLOCKS
+        if ENCODER_KINDS[encoder] == "resnet18"
+        else autoencoder_blocks(convolutions)
+    )
+
+
+def last_frozen_block(trained: Sequence[str], blocks: Sequence[str]) -> str | None:
+    """The last of the leading frozen blocks, None where the first block is trained already."""
+    opened = expand_blocks(trained, blocks)
+    frozen = blocks[: blocks.index(opened[0])] if opened else blocks
+    return frozen[-1] if frozen else None

@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from wbc.blocks import ENCODER_KINDS, RESNET18_BLOCKS, autoencoder_blocks, expand_blocks
+from wbc.blocks import RESNET18_BLOCKS, blocks_of, expand_blocks
 from wbc.files import UserError
 
 
@@ -119,15 +119,13 @@ def _check_arms(config: dict) -> None:
             f"key 'images.size' must be a multiple of {divisor}: "
             f"the autoencoder halves the image {len(channels)} times"
         )
-    blocks = {"resnet18": RESNET18_BLOCKS, "autoencoder": autoencoder_blocks(len(channels))}
     for arm, recipe in config["arms"].items():
         names = [choice["encoder"] for choice in recipe["encoders"]]
         if len(set(names)) < len(names):
             raise UserError(f"key 'arms.{arm}.encoders' names an encoder twice: keep one of them")
         for choice in recipe["encoders"]:
-            _check_blocks(
-                f"arms.{arm}", choice["trained"], blocks[ENCODER_KINDS[choice["encoder"]]]
-            )
+            blocks = blocks_of(choice["encoder"], len(channels))
+            _check_blocks(f"arms.{arm}", choice["trained"], blocks)
     for model in ("cam16", "prcc_clustered"):
         _check_blocks(
             f"pretraining.{model}", config["pretraining"][model]["trained"], RESNET18_BLOCKS

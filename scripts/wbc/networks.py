@@ -61,15 +61,25 @@ class Encoder(nn.Module, ABC):
                 return place
         return len(self.block_names)
 
-    def forward(self, images: Tensor) -> Tensor:
-        steps = self.steps()
+    def prefix(self, images: Tensor) -> Tensor:
+        """What the leading frozen blocks make of images; the features, where all blocks are frozen."""
         frozen = self.frozen_prefix()
         with torch.no_grad():
-            for _, step in steps[:frozen]:
+            for _, step in self.steps()[:frozen]:
                 images = step(images)
-        for _, step in steps[frozen:]:
-            images = step(images)
-        return self.pool(images)
+            return self.pool(images) if frozen == len(self.block_names) else images
+
+    def tail(self, activations: Tensor) -> Tensor:
+        """Features, from what :meth:`prefix` gave."""
+        frozen = self.frozen_prefix()
+        if frozen == len(self.block_names):
+            return activations
+        for _, step in self.steps()[frozen:]:
+            activations = step(activations)
+        return self.pool(activations)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.tail(self.prefix(images))
 
 
 class ResNet18Encoder(Encoder):
@@ -170,8 +180,20 @@ class Classifier(nn.Module):
         self.encoders = nn.ModuleDict(encoders)
         self.head = nn.Linear(sum(e.feature_size for e in encoders.values()), classes)
 
-    def forward(self, images: Tensor) -> Tensor:
-        features = [encoder(images) for encoder in self.encoders.values()]
+    def forward(
+        self, images: Tensor | None, activations: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """Logits, float (n, classes).
+
+        Args:
+            images: normalised; None where every encoder has its activations.
+            activations: encoder name -> what its frozen prefix makes of the same images.
+        """
+        known = activations or {}
+        features = [
+            encoder.tail(known[name]) if name in known else encoder(images)
+            for name, encoder in self.encoders.items()
+        ]
         return self.head(torch.cat(features, dim=1))
 
 

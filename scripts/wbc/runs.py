@@ -77,6 +77,39 @@ def open_masked(array: str, ids: str) -> PackedImages:
     return PackedImages(np.load(array, mmap_mode="r"), {row["id"]: int(row["row"]) for row in rows})
 
 
+def picture_of(
+    samples: Sequence[Sample], masked: PackedImages | None, mask_use: str
+) -> list[tuple[Sample, str]]:
+    """Which picture of each sample is used, ``plain`` or ``masked``.
+
+    ``replace`` puts the masked image in the image's place, ``append`` adds it behind the others.
+    """
+    usable = [s.use_mask and masked is not None and s.id in masked for s in samples]
+    if mask_use == "replace":
+        return [(s, "masked" if has else "plain") for s, has in zip(samples, usable, strict=True)]
+    plain = [(s, "plain") for s in samples]
+    if mask_use == "append":
+        return plain + [(s, "masked") for s, has in zip(samples, usable, strict=True) if has]
+    return plain
+
+
+def labels_of(pictures: Sequence[tuple[Sample, str]], classes: Sequence[str]) -> np.ndarray:
+    """Labels as places among the classes, int64 (n,)."""
+    place_of = {label: place for place, label in enumerate(classes)}
+    return np.array([place_of[sample.label] for sample, _ in pictures], dtype=np.int64)
+
+
+def pixels_of(
+    pictures: Sequence[tuple[Sample, str]], images: PackedImages, masked: PackedImages | None
+) -> np.ndarray:
+    """Copy pictures into memory: uint8 (n, size, size, 3)."""
+    pixels = images.rows([sample.id for sample, _ in pictures])
+    use = [place for place, (_, kind) in enumerate(pictures) if kind == "masked"]
+    if use and masked is not None:
+        pixels[use] = masked.rows([pictures[place][0].id for place in use])
+    return pixels
+
+
 def select(
     samples: Sequence[Sample],
     classes: Sequence[str],
@@ -84,24 +117,9 @@ def select(
     masked: PackedImages | None,
     mask_use: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gather the pixels and labels of some samples.
-
-    ``replace`` puts the masked image in the image's place, ``append`` adds it behind the others.
-
-    Returns:
-        uint8 (n, size, size, 3) and int64 (n,).
-    """
-    place_of = {label: place for place, label in enumerate(classes)}
-    pixels = images.rows([sample.id for sample in samples])
-    labels = np.array([place_of[sample.label] for sample in samples], dtype=np.int64)
-    if mask_use == "off" or masked is None:
-        return pixels, labels
-    use = [place for place, s in enumerate(samples) if s.use_mask and s.id in masked]
-    masked_pixels = masked.rows([samples[place].id for place in use])
-    if mask_use == "append":
-        return np.concatenate([pixels, masked_pixels]), np.concatenate([labels, labels[use]])
-    pixels[use] = masked_pixels
-    return pixels, labels
+    """Gather the pixels and labels of some samples: uint8 (n, size, size, 3) and int64 (n,)."""
+    pictures = picture_of(samples, masked, mask_use)
+    return pixels_of(pictures, images, masked), labels_of(pictures, classes)
 
 
 def open_images(arguments: argparse.Namespace) -> tuple[PackedImages, PackedImages | None]:

@@ -11,14 +11,16 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wbc.augmentation import augment, normalise
+from wbc.activations import Activations
+from wbc.augmentation import apply_views, augment, draw_views, normalise, rotate_any
 from wbc.device import Runtime
 from wbc.files import UserError
 from wbc.networks import Autoencoder, Classifier
@@ -57,23 +59,35 @@ def settings_from_json(text: str) -> TrainingSettings:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images and labels on the device: uint8 (n, size, size, 3), int64 (n,)."""
+    """Images and labels on the device.
 
-    pixels: Tensor
+    Attributes:
+        pixels: uint8 (n, size, size, 3); None where ``activations`` say all that is needed.
+        labels: int64 (n,).
+        activations: encoder name -> activations of its frozen blocks, computed before.
+    """
+
+    pixels: Tensor | None
     labels: Tensor
+    activations: Mapping[str, Activations] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return len(self.labels)
 
 
-def image_set(pixels: np.ndarray, labels: np.ndarray | None, runtime: Runtime) -> ImageSet:
+def image_set(
+    pixels: np.ndarray | None,
+    labels: np.ndarray | None,
+    runtime: Runtime,
+    activations: Mapping[str, Activations] | None = None,
+) -> ImageSet:
     """Put images (uint8 (n, size, size, 3)) and labels (int (n,), or none) on the device."""
     if labels is None:
         labels = np.zeros(len(pixels), dtype=np.int64)
-    return ImageSet(
-        torch.from_numpy(np.ascontiguousarray(pixels)).to(runtime.device),
-        torch.from_numpy(labels.astype(np.int64)).to(runtime.device),
-    )
+    if pixels is not None:
+        pixels = torch.from_numpy(np.ascontiguousarray(pixels)).to(runtime.device)
+    labels = torch.from_numpy(labels.astype(np.int64)).to(runtime.device)
+    return ImageSet(pixels, labels, activations or {})
 
 
 def take(images: ImageSet, rows: Tensor) -> Tensor:
@@ -117,14 +131,14 @@ def fit(
     images: ImageSet,
     settings: TrainingSettings,
     seed: int,
-    batch_loss: Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]],
+    batch_loss: Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor | None]],
     evaluate: Callable[[], Mapping[str, float]],
 ) -> list[dict[str, float]]:
     """Train for the settings' epochs and give the history, one row per epoch.
 
     Args:
-        batch_loss: (augmented images in 0 ... 1, float (n, 3, size, size); their rows) -> mean loss,
-            number of right answers (None where there are no answers).
+        batch_loss: (rows of the batch, generator of their views) -> mean loss, number of right answers
+            (None where there are no answers).
         evaluate: called after each epoch; its values join the row.
 
     Raises:
@@ -140,12 +154,11 @@ def fit(
     for epoch in range(1, settings.epochs + 1):
         model.train()
         # Summed on the device and read once per epoch.
-        loss_sum = torch.zeros((), device=images.pixels.device)
-        right = torch.zeros((), device=images.pixels.device)
+        loss_sum = torch.zeros((), device=images.labels.device)
+        right = torch.zeros((), device=images.labels.device)
         for rows in torch.randperm(len(images), generator=generator).tensor_split(batches):
-            views = augment(take(images, rows), settings.flips, settings.rotation, generator)
             optimizer.zero_grad(set_to_none=True)
-            loss, right_answers = batch_loss(views, rows)
+            loss, right_answers = batch_loss(rows, generator)
             loss.backward()
             optimizer.step()
             loss_sum += loss.detach() * len(rows)
@@ -168,16 +181,36 @@ def fit(
     return history
 
 
+def classify(
+    model: Classifier,
+    images: ImageSet,
+    rows: Tensor,
+    runtime: Runtime,
+    views: Tensor | None = None,
+    change: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Logits of some rows, float32 (n, classes): from their activations where there are some, else pixels.
+
+    Args:
+        views: one view per row; None for the images as they are.
+        change: what else is done to pixels, float (n, 3, size, size) in 0 ... 1.
+    """
+    known = {name: found.take(rows, views) for name, found in images.activations.items()}
+    inputs = None
+    if images.pixels is not None:
+        pixels = take(images, rows)
+        pixels = (pixels if views is None else apply_views(pixels, views)).float() / 255
+        inputs = normalise(change(pixels) if change else pixels)
+    with runtime.autocast():
+        return model(inputs, known).float()
+
+
 @torch.inference_mode()
 def predict(model: Classifier, images: ImageSet, runtime: Runtime) -> Tensor:
     """Logits of every image, float32 (n, classes), on the device."""
     model.eval()
-    logits = []
-    for rows in torch.arange(len(images)).split(EVALUATION_BATCH):
-        inputs = normalise(take(images, rows).float() / 255)
-        with runtime.autocast():
-            logits.append(model(inputs).float())
-    return torch.cat(logits)
+    batches = torch.arange(len(images)).split(EVALUATION_BATCH)
+    return torch.cat([classify(model, images, rows, runtime) for rows in batches])
 
 
 def loss_and_accuracy(model: Classifier, images: ImageSet, runtime: Runtime) -> tuple[float, float]:
@@ -200,11 +233,11 @@ def train_classifier(
     model.to(runtime.device, memory_format=torch.channels_last)
     weights = class_weights(train.labels, model.head.out_features, settings.class_weights)
 
-    def batch_loss(views: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def batch_loss(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         labels = train.labels[rows.to(runtime.device)]
-        with runtime.autocast():
-            logits = model(normalise(views))
-        logits = logits.float()
+        views = draw_views(len(rows), settings.flips, settings.rotation, generator)
+        rotate = partial(rotate_any, generator=generator) if settings.rotation == "any" else None
+        logits = classify(model, train, rows, runtime, views, rotate)
         return functional.cross_entropy(logits, labels, weights), (logits.argmax(1) == labels).sum()
 
     def evaluate() -> dict[str, float]:
@@ -241,7 +274,8 @@ def train_autoencoder(
     """Train an autoencoder in place by mean squared error; its history has losses and no accuracies."""
     model.to(runtime.device, memory_format=torch.channels_last)
 
-    def batch_loss(views: Tensor, rows: Tensor) -> tuple[Tensor, None]:
+    def batch_loss(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, None]:
+        views = augment(take(train, rows), settings.flips, settings.rotation, generator)
         with runtime.autocast():
             outputs = model(normalise(views))
         return functional.mse_loss(outputs.float(), views), None

@@ -5,7 +5,15 @@ import math
 import pytest
 import torch
 
-from wbc.augmentation import augment, flip, normalise, rotate_any, rotate_right_angles
+from wbc.augmentation import (
+    VIEWS,
+    apply_views,
+    augment,
+    draw_views,
+    normalise,
+    possible_views,
+    rotate_any,
+)
 
 #: An image without any symmetry.
 IMAGE = torch.arange(3 * 4 * 4, dtype=torch.uint8).reshape(3, 4, 4) * 5
@@ -29,8 +37,31 @@ def times_of(views: torch.Tensor, known: list[torch.Tensor]) -> list[int]:
     return times
 
 
-def both(images: torch.Tensor, drawn: torch.Generator) -> torch.Tensor:
-    return rotate_right_angles(flip(images, drawn), drawn)
+def drawer(flips: bool, rotation: str):
+    def draw(images: torch.Tensor, drawn: torch.Generator) -> torch.Tensor:
+        return apply_views(images, draw_views(len(images), flips, rotation, drawn))
+
+    return draw
+
+
+flip = drawer(True, "none")
+rotate_right_angles = drawer(False, "right_angles")
+both = drawer(True, "right_angles")
+
+
+@pytest.mark.parametrize("view", range(VIEWS))
+def test_a_view_is_a_flip_and_then_quarter_turns(view):
+    expected = IMAGE.flip(2) if view >= 4 else IMAGE
+    expected = torch.rot90(expected, view % 4, (1, 2))
+    assert torch.equal(apply_views(batch(1), torch.tensor([view]))[0], expected)
+
+
+@pytest.mark.parametrize("flips", [False, True])
+@pytest.mark.parametrize("rotation", ["none", "right_angles"])
+def test_possible_views_are_those_that_are_drawn(flips, rotation):
+    drawn = draw_views(500, flips, rotation, generator())
+    assert sorted(set(drawn.tolist())) == possible_views(flips, rotation)
+    assert possible_views(flips, "any") is None
 
 
 @pytest.mark.parametrize(

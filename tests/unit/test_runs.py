@@ -122,7 +122,7 @@ def test_masks_need_their_files(tmp_path):
 class Fixed(nn.Module):
     """Gives the logits (0, ln 3) to every image: probabilities 1/4 and 3/4."""
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: torch.Tensor, activations: dict) -> torch.Tensor:
         return torch.tensor([0.0, 3.0]).clamp(min=1).log().expand(len(images), 2)
 
 

@@ -1,0 +1,135 @@
+"""Activations computed once give what is computed on the fly."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from builders import CLASSES, ON_CPU, TRAINING, call, failure
+
+import train_wbc
+from wbc.activations import open_activations
+from wbc.checkpoints import load_encoder
+from wbc.files import read_csv, write_csv
+
+RESNET = [{"encoder": "imagenet_resnet18", "trained": ["layer4.1"]}]
+
+
+@pytest.fixture(scope="module")
+def options(wbc_data, resnet_weights):
+    return {
+        "encoder": "imagenet_resnet18",
+        "checkpoint": resnet_weights,
+        "last_block": "layer4.0",
+        "index": wbc_data.file("index.csv"),
+        **wbc_data.packed,
+        **ON_CPU,
+    }
+
+
+@pytest.fixture(scope="module")
+def everything(options, wbc_data, tmp_path_factory):
+    """All images, masked copies, all views."""
+    path = tmp_path_factory.mktemp("activations") / "all.npy"
+    views = {"train": True, "test": True, "flips": True, "rotation": "right_angles"}
+    assert call("compute_activations", **options, **wbc_data.masked, **views, activations=path) == 0
+    return path
+
+
+def test_pictures_and_views(everything, wbc_data):
+    pictures = open_activations(everything).header.pictures
+    plain = {name: views for name, kind, views in pictures if kind == "plain"}
+    split_of = {row["id"]: row["split"] for row in wbc_data.index}
+    assert set(plain) == {name for name, split in split_of.items() if split != "validation"}
+    for name, views in plain.items():
+        assert views == (list(range(8)) if split_of[name] == "train" else [0])
+    applied = {
+        row["id"] for row in read_csv(wbc_data.masked["masked_ids"]) if row["state"] == "applied"
+    }
+    assert {name for name, kind, _ in pictures if kind == "masked"} == applied
+
+
+def test_values_are_those_of_the_frozen_blocks(everything, wbc_data, resnet_weights):
+    file = open_activations(everything)
+    encoder, _ = load_encoder("imagenet_resnet18", resnet_weights)
+    encoder.open_blocks(["layer4.1"])
+    pixels = np.load(wbc_data.packed["images"])
+    name = next(row["id"] for row in wbc_data.index if row["split"] == "train")
+    image = torch.from_numpy(pixels[0].copy()).permute(2, 0, 1).float() / 255
+    mean, std = (
+        torch.tensor(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
+    # View 5: flipped left to right, then a quarter turn.
+    view = torch.rot90(((image - mean) / std).flip(2), 1, (1, 2))
+    expected = encoder.train().prefix(view[None])[0].permute(1, 2, 0)
+    found = file.values[file.row_of[name, "plain", 5]]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("mask_use", ["off", "replace", "append"])
+def test_training_from_them_is_training_from_pixels(
+    options, wbc_data, resnet_weights, tmp_path, monkeypatch, mask_use, precision
+):
+    """The same losses within the precision's rounding; exactly the same order, views and labels."""
+    made = options | {"precision": precision, "activations": tmp_path / "a.npy"}
+    views = {"train": True, "test": True, "flips": True, "rotation": "right_angles"}
+    assert call("compute_activations", **made, **wbc_data.masked, **views) == 0
+    rows = [row for row in wbc_data.index if row["split"] == "train"]
+    subset = [{"id": r["id"], "label": r["label"], "mask": int(bool(r["mask"]))} for r in rows]
+    write_csv(tmp_path / "subset.csv", ["id", "label", "mask"], subset)
+    losses = {}
+    for name, given in (("pixels", {}), ("activations", {"activations": [tmp_path / "a.npy"]})):
+        out = tmp_path / name
+        out.mkdir()
+        if given:  # no pixel is looked at
+            monkeypatch.setattr(train_wbc.runs, "pixels_of", None)
+        masks = {} if mask_use == "off" else wbc_data.masked
+        assert (
+            call(
+                "train_wbc",
+                index=wbc_data.file("index.csv"),
+                **wbc_data.packed,
+                **masks,
+                mask_use=mask_use,
+                subset=tmp_path / "subset.csv",
+                encoders=json.dumps(RESNET),
+                encoder_checkpoints=[resnet_weights],
+                **given,
+                classes=CLASSES,
+                training=TRAINING,
+                seed=1,
+                resize="stretch",
+                **ON_CPU | {"precision": precision},
+                checkpoint=out / "c.pt",
+                history=out / "h.csv",
+                predictions=out / "p.csv",
+                record=out / "r.json",
+            )
+            == 0
+        )
+        history = read_csv(out / "h.csv")
+        losses[name] = [
+            [float(row[f"{part}_loss"]) for part in ("train", "test")] for row in history
+        ]
+    tolerance = 1e-4 if precision == "float32" else 2e-2
+    np.testing.assert_allclose(losses["activations"], losses["pixels"], rtol=tolerance)
+
+
+def test_a_subset_alone(options, wbc_data, tmp_path):
+    name = next(row["id"] for row in wbc_data.index if row["split"] == "train")
+    write_csv(tmp_path / "s.csv", ["id"], [{"id": name}])
+    path = tmp_path / "a.npy"
+    assert call("compute_activations", **options, subset=tmp_path / "s.csv", activations=path) == 0
+    assert open_activations(path).header.pictures == [[name, "plain", [0]]]
+
+
+def test_over_the_budget(options, tmp_path):
+    path = tmp_path / "a.npy"
+    assert call("compute_activations", **options, test=True, budget_gb=1e-9, activations=path) == 0
+    assert len(np.load(path)) == 0
+
+
+def test_an_unknown_block_is_named(options, tmp_path, capsys):
+    wrong = options | {"last_block": "layer9", "activations": tmp_path / "a.npy"}
+    assert "unknown block 'layer9'" in failure(capsys, "compute_activations", **wrong, test=True)
