@@ -24,8 +24,8 @@ from wbc.device import Runtime, add_compute_arguments, start
 from wbc.files import UserError, read_csv
 from wbc.networks import Encoder
 
-#: Images in a batch on the CPU, where larger ones leave its caches, and on a GPU.
-BATCH = {"cpu": 16, "cuda": 256}
+#: Pictures in a batch.
+BATCH = {"cpu": 64, "cuda": 256}
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -5,7 +5,8 @@ Writes
   ids         CSV with one row per image: id
   masks       bool array (.npy) of shape (m, size, size), True = foreground (nearest neighbour)
   mask ids    CSV with one row per mask: id (of its image)
-The files are decoded once more here, streamed image by image: memory does not grow with their number.
+The files are decoded once more here, streamed image by image: memory does not grow with their number. JPEGs much
+larger than --size are decoded at reduced scale.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from tqdm import tqdm
 
 from wbc.cli import make_parser, run_script
 from wbc.files import UserError, atomic_path, read_csv, write_csv
-from wbc.images import UnusableImageError, decode_image, decode_mask, make_mask_square, make_square
+from wbc.images import UnusableImageError, decode_mask, decode_square, make_mask_square
 
 #: Images in flight at a time, per thread.
 CHUNK = 16
@@ -43,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def square_pixels(path: Path, size: int, how: str, max_megapixels: float) -> np.ndarray:
     """Decode an image to (size, size, 3) uint8."""
-    return np.asarray(make_square(decode_image(path, max_megapixels), size, how))
+    return np.asarray(decode_square(path, size, how, max_megapixels))
 
 
 def square_mask(
@@ -66,27 +67,29 @@ def pack(
     Raises:
         UserError: a file changed since it was indexed.
     """
-    with atomic_path(output) as temporary:
-        array = np.lib.format.open_memmap(
-            temporary, mode="w+", dtype=dtype, shape=(len(paths), *shape)
-        )
-        with (
-            ThreadPoolExecutor(threads) as pool,
-            tqdm(total=len(paths), desc=Path(output).stem, mininterval=5) as progress,
-        ):
-            for start in range(0, len(paths), CHUNK * threads):
-                chunk = paths[start : start + CHUNK * threads]
-                try:
-                    rows = list(pool.map(decode, chunk))
-                except (UnusableImageError, OSError) as error:
-                    raise UserError(
-                        f"{output}: a file changed since index_images read it ({error}): "
-                        "run again with --forcerun index_images"
-                    ) from error
-                array[start : start + len(rows)] = rows
-                progress.update(len(rows))
-        array.flush()
-        del array
+    with (
+        atomic_path(output) as temporary,
+        temporary.open("wb") as handle,
+        ThreadPoolExecutor(threads) as pool,
+        tqdm(total=len(paths), desc=Path(output).stem, mininterval=5) as progress,
+    ):
+        description = {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
+            "fortran_order": False,
+            "shape": (len(paths), *shape),
+        }
+        np.lib.format.write_array_header_1_0(handle, description)
+        for start in range(0, len(paths), CHUNK * threads):
+            chunk = paths[start : start + CHUNK * threads]
+            try:
+                for row in pool.map(decode, chunk):
+                    handle.write(row.tobytes())
+            except (UnusableImageError, OSError) as error:
+                raise UserError(
+                    f"{output}: a file changed since index_images read it ({error}): "
+                    "run again with --forcerun index_images"
+                ) from error
+            progress.update(len(chunk))
 
 
 def run(arguments: argparse.Namespace) -> None:

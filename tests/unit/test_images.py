@@ -11,6 +11,7 @@ from wbc.images import (
     UnusableImageError,
     decode_image,
     decode_mask,
+    decode_square,
     make_mask_square,
     make_square,
     pixel_hash,
@@ -277,3 +278,48 @@ def test_a_broken_mask_is_unusable(tmp_path):
     (tmp_path / "mask.png").write_bytes(b"nothing")
     with pytest.raises(UnusableImageError):
         decode_mask(tmp_path / "mask.png", 128, 50)
+
+
+def smooth(size: tuple[int, int]) -> Image.Image:
+    """A picture with detail at every scale, as photographs have."""
+    generator = np.random.default_rng(0)
+    layers = [
+        np.asarray(
+            Image.fromarray(generator.integers(0, 256, (n, n, 3), dtype=np.uint8)).resize(
+                size, Image.Resampling.BICUBIC
+            ),
+            float,
+        )
+        for n in (4, 16, 64, 256)
+    ]
+    return Image.fromarray(np.mean(layers, axis=0).astype(np.uint8))
+
+
+@pytest.mark.parametrize("size", [(512, 512), (1003, 1001), (777, 1203)])
+def test_a_large_jpeg_decoded_at_reduced_scale_is_the_same_picture(tmp_path, size):
+    path = tmp_path / "image.jpg"
+    smooth(size).save(path, quality=92)
+    expected = np.asarray(make_square(decode_image(path, 50), 64, "stretch"), float)
+    found = np.asarray(decode_square(path, 64, "stretch", 50), float)
+    difference = np.abs(found - expected)
+    assert 0 < difference.mean() < 1
+    assert difference.max() < 12
+    # Shifted by half a pixel, the picture differs by more.
+    shifted = Image.open(path).transform(
+        size, Image.Transform.AFFINE, (1, 0, size[0] / 128, 0, 1, 0)
+    )
+    moved = np.asarray(make_square(shifted, 64, "stretch"), float)
+    assert np.abs(moved - expected).mean() > 2 * difference.mean()
+
+
+@pytest.mark.parametrize("how", ["stretch", "crop", "pad"])
+@pytest.mark.parametrize("name", ["small.jpg", "turned.jpg", "image.png", "grey.jpg"])
+def test_other_images_are_decoded_in_full(tmp_path, how, name):
+    """A JPEG less than four times as large, one that EXIF turns, other formats and modes."""
+    path, picture = tmp_path / name, smooth((240, 250) if name == "small.jpg" else (512, 300))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = picture.convert("L") if name == "grey.jpg" else picture
+    picture.save(path, **({"exif": exif} if name == "turned.jpg" else {}))
+    expected = make_square(decode_image(path, 50), 64, how)
+    assert decode_square(path, 64, how, 50).tobytes() == expected.tobytes()

@@ -1,0 +1,140 @@
+"""The workflow's own steps as commands, timed: what a run of Snakemake would start, one after another."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
+CLASSES = CONFIG["datasets"]["wbc"]["classes"]
+SPLITS = {"train": "train", "test": "val"}
+
+
+def script(name: str, **options: object) -> float:
+    """Run one of the workflow's scripts and give its wall time in seconds."""
+    words = [sys.executable, str(REPOSITORY / "scripts" / f"{name}.py")]
+    for key, value in options.items():
+        words.append("--" + key.replace("_", "-"))
+        if isinstance(value, (list, tuple)):
+            words += map(str, value)
+        elif value is not True:
+            words.append(json.dumps(value) if isinstance(value, dict) else str(value))
+    started = time.perf_counter()
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{name} failed:\n{done.stderr[-3000:]}")
+    return time.perf_counter() - started
+
+
+def random_weights(folder: Path, network: str = "resnet18") -> Path:
+    """A random state dict of a network, of the form of torchvision's."""
+    path = folder / f"{network}.pth"
+    if not path.exists():
+        script("fetch_weights", network=network, source="random", downloads=folder, weights=path)
+    return path
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A WBC folder, indexed and packed, and what that took."""
+
+    folder: Path
+    seconds: dict[str, float]
+
+    def images(self) -> dict[str, Path]:
+        names = {"index": "index.csv", "images": "images.npy", "ids": "ids.csv"}
+        return {key: self.folder / name for key, name in names.items()}
+
+
+def pack(raw: Path, folder: Path, size: int, threads: int) -> Packed:
+    """Index and pack a WBC folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    seconds = {
+        "index_images": script(
+            "index_images",
+            folder=raw,
+            classes=json.dumps(CLASSES),
+            aliases=CONFIG["datasets"]["wbc"]["aliases"],
+            splits=SPLITS,
+            threads=threads,
+            index=folder / "index.csv",
+            problems=folder / "problems.csv",
+        ),
+        "pack_images": script(
+            "pack_images",
+            folder=raw,
+            index=folder / "index.csv",
+            size=size,
+            threads=threads,
+            images=folder / "images.npy",
+            ids=folder / "ids.csv",
+            masks=folder / "masks.npy",
+            mask_ids=folder / "mask_ids.csv",
+        ),
+    }
+    return Packed(folder, seconds)
+
+
+def fine_tune(
+    packed: Packed,
+    weights: Path,
+    trained: list[str],
+    last_block: str,
+    epochs: int,
+    *,
+    fraction: str = "100",
+    threads: int = 2,
+    seed: int = 1,
+) -> tuple[dict[str, float], list[dict[str, str]]]:
+    """One run from the packed images on, the activations made for it alone: seconds by step, history."""
+    folder = packed.folder
+    training = CONFIG["classification"] | {"epochs": epochs}
+    compute = {"device": "cpu", "precision": "auto", "threads": threads}
+    subset = folder / f"subset_{fraction}.csv"
+    script(
+        "draw_subsets",
+        index=folder / "index.csv",
+        fraction=fraction,
+        seed=seed,
+        subset=subset,
+    )
+    seconds = {
+        "compute_activations": script(
+            "compute_activations",
+            encoder="imagenet_resnet18",
+            checkpoint=weights,
+            last_block=last_block,
+            **packed.images(),
+            test=True,
+            subset=subset,
+            flips=True,
+            rotation="right_angles",
+            activations=folder / "activations.npy",
+            **compute,
+        ),
+        "train_wbc": script(
+            "train_wbc",
+            **packed.images(),
+            subset=subset,
+            encoders=json.dumps([{"encoder": "imagenet_resnet18", "trained": trained}]),
+            encoder_checkpoints=[weights],
+            activations=[folder / "activations.npy"],
+            classes=CLASSES,
+            training={key: training[key] for key in training if key != "selection"},
+            seed=seed,
+            resize="stretch",
+            **compute,
+            checkpoint=folder / "model.pt",
+            history=folder / "history.csv",
+            predictions=folder / "predictions.csv",
+            record=folder / "record.json",
+        ),
+    }
+    lines = (folder / "history.csv").read_text(encoding="utf-8").splitlines()
+    columns = lines[0].split(",")
+    return seconds, [dict(zip(columns, line.split(","), strict=True)) for line in lines[1:]]
