@@ -140,8 +140,8 @@ NodeName=localhost NodeHostname=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemor
 PartitionName=DEFAULT Nodes=localhost State=UP MaxTime=INFINITE DefaultTime=60 PriorityTier=10
 PartitionName=cpu Default=YES PreemptMode=OFF
 PartitionName=gpu PreemptMode=OFF
-PartitionName=idle PriorityTier=1 PreemptMode=REQUEUE
-PartitionName=spare PriorityTier=1 PreemptMode=CANCEL
+PartitionName=idle PreemptMode=REQUEUE
+PartitionName=spare PreemptMode=CANCEL
 PartitionName=urgent PriorityTier=20 PreemptMode=OFF
 END
 }
