@@ -27,5 +27,6 @@ rule all:
     input:
         "<results>/summary.csv",
         "<results>/summary.md",
+        "<results>/benchmarks.csv",
         collect("<results>/figures/{figure}.png", figure=FIGURES),
         collect("<results>/masked/{dataset}_contact_sheet.png", dataset=LABELLED),

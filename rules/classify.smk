@@ -16,6 +16,7 @@ rule compute_activations:
     output:
         activations="<results>/activations/{part}/{encoder}_{block}_{pixels}.npy",
         header="<results>/activations/{part}/{encoder}_{block}_{pixels}.json",
+        record="<results>/records/activations/{part}/{encoder}_{block}_{pixels}.json",
     log:
         "<logs>/compute_activations/{part}/{encoder}_{block}_{pixels}.log",
     benchmark:
@@ -47,6 +48,7 @@ rule compute_activations:
         " --precision {params.precision}"
         " --threads {params.compute_threads}"
         " --activations {output.activations:q}"
+        " --record {output.record:q}"
         " > {log:q} 2>&1"
 
 

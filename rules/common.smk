@@ -81,6 +81,11 @@ def pathvar(name):
     return config["pathvars"][name]
 
 
+def folder_below_results(name):
+    """A pathvar that may be given below another one."""
+    return pathvar(name).replace("<results>", pathvar("results"))
+
+
 def data_root():
     return (
         f"{pathvar('resources')}/synthetic/images" if SYNTHETIC else config["data_root"]

@@ -118,3 +118,32 @@ rule plot_curves:
         " --histories {input.histories:q}"
         " --figure {output.figure:q}"
         " > {log:q} 2>&1"
+
+
+# Last, so that every other step has written its benchmark file.
+rule summarize_benchmarks:
+    input:
+        script=script_of("summarize_benchmarks"),
+        library=library_of("summarize_benchmarks"),
+        tables=["<results>/summary.csv", "<results>/summary.md"],
+        figures=collect("<results>/figures/{figure}.png", figure=FIGURES),
+    output:
+        "<results>/benchmarks.csv",
+    log:
+        "<logs>/summarize_benchmarks/summarize_benchmarks.log",
+    benchmark:
+        "<benchmarks>/summarize_benchmarks/summarize_benchmarks.tsv"
+    container:
+        TOOLS_IMAGE
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(15),
+    params:
+        benchmarks=lambda wildcards: folder_below_results("benchmarks"),
+        records=lambda wildcards: f"{pathvar('results')}/records",
+    shell:
+        "python {input.script:q}"
+        " --benchmarks {params.benchmarks:q}"
+        " --records {params.records:q}"
+        " --table {output:q}"
+        " > {log:q} 2>&1"

@@ -20,6 +20,7 @@ rule train_cam16:
         "<logs>/train_cam16/resnet_cam16.log",
     benchmark:
         "<benchmarks>/train_cam16/resnet_cam16.tsv"
+    priority: 1  # all arms with additional information wait for it
     threads: THREADS
     resources:
         gpu=GPU,
@@ -68,10 +69,12 @@ rule prcc_features:
         weights=weights_file("vgg16"),
     output:
         features="<results>/features/prcc_feature.csv",
+        record="<results>/records/prcc_feature.json",
     log:
         "<logs>/prcc_features/prcc_feature.log",
     benchmark:
         "<benchmarks>/prcc_features/prcc_feature.tsv"
+    priority: 1  # all arms with additional information wait for it
     threads: THREADS
     resources:
         gpu=GPU,
@@ -92,6 +95,7 @@ rule prcc_features:
         " --precision {params.precision}"
         " --threads {params.compute_threads}"
         " --features {output.features:q}"
+        " --record {output.record:q}"
         " > {log:q} 2>&1"
 
 
@@ -109,6 +113,7 @@ rule prcc_clusters:
         "<logs>/prcc_clusters/prcc_cluster_label.log",
     benchmark:
         "<benchmarks>/prcc_clusters/prcc_cluster_label.tsv"
+    priority: 1  # all arms with additional information wait for it
     container:
         TOOLS_IMAGE
     threads: THREADS
@@ -152,6 +157,7 @@ rule train_prcc_clustered:
         "<logs>/train_prcc_clustered/pRCC_clustered_resnet.log",
     benchmark:
         "<benchmarks>/train_prcc_clustered/pRCC_clustered_resnet.tsv"
+    priority: 1  # all arms with additional information wait for it
     threads: THREADS
     resources:
         gpu=GPU,
@@ -202,6 +208,7 @@ rule train_prcc_autoencoder:
         "<logs>/train_prcc_autoencoder/pRCC_autoencoder.log",
     benchmark:
         "<benchmarks>/train_prcc_autoencoder/pRCC_autoencoder.tsv"
+    priority: 1  # all arms with additional information wait for it
     threads: THREADS
     resources:
         gpu=GPU,

@@ -6,6 +6,7 @@ computes the same on the fly.
 """
 
 import argparse
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -45,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rotation", choices=["none", "right_angles"], default="none")
     parser.add_argument("--budget-gb", type=float, help="write no larger array than this")
     parser.add_argument("--activations", required=True, help=".npy to write; its .json is beside")
+    parser.add_argument("--record", required=True, help="JSON to write: time, device, versions")
     add_compute_arguments(parser)
     return parser
 
@@ -84,7 +86,7 @@ def prefix_of(encoder: Encoder, pixels: Tensor, views: Tensor, runtime: Runtime)
         views: one per picture.
     """
     images = pixels.to(runtime.device).permute(0, 3, 1, 2)
-    with runtime.autocast():
+    with runtime.meter.batch("activations", len(views)), runtime.autocast():
         found = encoder.prefix(normalise(apply_views(images, views).float() / 255))
     if found.dim() == 4:
         found = found.permute(0, 2, 3, 1)
@@ -107,6 +109,7 @@ def compute(
 
 
 def run(arguments: argparse.Namespace) -> None:
+    started = time.perf_counter()
     runtime = start(arguments.device, arguments.precision, arguments.threads)
     sources = {"plain": open_packed(arguments.images, arguments.ids)}
     if arguments.masked:
@@ -133,6 +136,7 @@ def run(arguments: argparse.Namespace) -> None:
     batches = compute(encoder, sources, rows, runtime)
     budget = None if arguments.budget_gb is None else arguments.budget_gb * 1e9
     write_activations(arguments.activations, header, shape, batches, budget)
+    runs.write_record(arguments.record, runtime, started)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

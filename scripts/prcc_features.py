@@ -4,6 +4,7 @@ Writes a CSV with one row per image: id, f0 ... f4095.
 """
 
 import argparse
+import time
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +17,7 @@ from wbc.cli import make_parser, run_script
 from wbc.device import add_compute_arguments, start
 from wbc.files import write_csv
 from wbc.networks import VGG16Features
+from wbc.runs import write_record
 from wbc.training import image_set, take
 
 BATCH = 32
@@ -28,11 +30,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", required=True, help="state dict of VGG16")
     parser.add_argument("--layer", type=int, choices=[1, 2], default=2, help="of the 4096-d layers")
     parser.add_argument("--features", required=True, help="CSV to write")
+    parser.add_argument("--record", required=True, help="JSON to write: time, device, versions")
     add_compute_arguments(parser)
     return parser
 
 
 def run(arguments: argparse.Namespace) -> None:
+    started = time.perf_counter()
     runtime = start(arguments.device, arguments.precision, arguments.threads)
     packed = open_packed(arguments.images, arguments.ids)
     images = image_set(packed.rows(list(packed.row_of)), None, runtime)
@@ -43,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     with torch.inference_mode():
         for rows in tqdm(torch.arange(len(images)).split(BATCH), desc="VGG16", mininterval=5):
             inputs = normalise(take(images, rows).float() / 255)
-            with runtime.autocast():
+            with runtime.meter.batch("features", len(rows)), runtime.autocast():
                 batches.append(model(inputs).float().cpu())
     features = torch.cat(batches).numpy()
     columns = [f"f{place}" for place in range(features.shape[1])]
@@ -55,6 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
             for name, row in zip(packed.row_of, features, strict=True)
         ),
     )
+    write_record(arguments.record, runtime, started)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

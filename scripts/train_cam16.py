@@ -64,9 +64,8 @@ def run(arguments: argparse.Namespace) -> None:
     runs.write_predictions(
         arguments.predictions, ids, sets["test"], arguments.classes, model, runtime
     )
-    runs.write_record(
-        arguments.record, runtime, started, len(sets["train"]), arguments.training.epochs
-    )
+    facts = {"training_images": len(sets["train"]), "epochs": arguments.training.epochs}
+    runs.write_record(arguments.record, runtime, started, **facts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

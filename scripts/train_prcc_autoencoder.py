@@ -81,7 +81,8 @@ def run(arguments: argparse.Namespace) -> None:
         ["held-out image", "reconstruction"],
         empty_text="no image was held out",
     )
-    runs.write_record(arguments.record, runtime, started, len(train), arguments.training.epochs)
+    facts = {"training_images": len(train), "epochs": arguments.training.epochs}
+    runs.write_record(arguments.record, runtime, started, **facts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

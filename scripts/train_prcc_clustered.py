@@ -99,7 +99,8 @@ def run(arguments: argparse.Namespace) -> None:
         model,
         runtime,
     )
-    runs.write_record(arguments.record, runtime, started, len(train), arguments.training.epochs)
+    facts = {"training_images": len(train), "epochs": arguments.training.epochs}
+    runs.write_record(arguments.record, runtime, started, **facts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

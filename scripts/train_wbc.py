@@ -138,7 +138,8 @@ def run(arguments: argparse.Namespace) -> None:
         model,
         runtime,
     )
-    runs.write_record(arguments.record, runtime, started, len(train_set), settings.epochs)
+    facts = {"training_images": len(train_set), "epochs": settings.epochs}
+    runs.write_record(arguments.record, runtime, started, **facts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

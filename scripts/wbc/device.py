@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 # Read by cuBLAS when CUDA starts; without it, its sums may differ from run to run.
@@ -16,6 +16,7 @@ import torch
 
 from wbc.files import UserError
 from wbc.gpus import driver_version, take_free_gpu
+from wbc.work import WorkMeter
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
@@ -28,11 +29,13 @@ class Runtime:
         device: CPU or one GPU.
         precision: dtype of the networks' products; parameters and losses stay float32.
         threads: CPU threads of torch.
+        meter: counts what passes through networks.
     """
 
     device: torch.device
     precision: torch.dtype
     threads: int
+    meter: WorkMeter = field(default_factory=WorkMeter, compare=False)
 
     def autocast(self) -> AbstractContextManager:
         """Context in which forward passes run in ``precision``."""

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from wbc.training import (
     settings_from_json,
     settings_metadata,
 )
+from wbc.work import matrix_product_rate
 
 
 @dataclass(frozen=True)
@@ -202,14 +204,17 @@ def save_classifier(path: str, model: Classifier, metadata: dict) -> None:
     save_checkpoint(path, classifier_state(model), metadata)
 
 
-def write_record(
-    path: Path | str, runtime: Runtime, started: float, images: int, epochs: int
-) -> None:
-    """Write what differs from run to run: wall time since ``started`` (perf_counter), device, versions."""
+def write_record(path: Path | str, runtime: Runtime, started: float, **facts: object) -> None:
+    """Write what differs from run to run: time since ``started`` (perf_counter), work, device, versions."""
+    seconds = time.perf_counter() - started
     record = runtime.record() | {
-        "seconds": round(time.perf_counter() - started, 3),
-        "training_images": images,
-        "epochs": epochs,
+        "seconds": round(seconds, 3),
+        "images": runtime.meter.images,
+        "images_per_second": round(runtime.meter.images / seconds, 3),
+        "flops": runtime.meter.flops,
+        "matrix_product_flops_per_second": matrix_product_rate(runtime),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        **facts,
     }
     if runtime.device.type == "cuda":
         record["peak_gpu_bytes"] = torch.cuda.max_memory_allocated(runtime.device)

@@ -130,6 +130,7 @@ def fit(
     model: nn.Module,
     images: ImageSet,
     settings: TrainingSettings,
+    runtime: Runtime,
     seed: int,
     batch_loss: Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor | None]],
     evaluate: Callable[[], Mapping[str, float]],
@@ -158,8 +159,9 @@ def fit(
         right = torch.zeros((), device=images.labels.device)
         for rows in torch.randperm(len(images), generator=generator).tensor_split(batches):
             optimizer.zero_grad(set_to_none=True)
-            loss, right_answers = batch_loss(rows, generator)
-            loss.backward()
+            with runtime.meter.batch("train", len(rows)):
+                loss, right_answers = batch_loss(rows, generator)
+                loss.backward()
             optimizer.step()
             loss_sum += loss.detach() * len(rows)
             if right_answers is not None:
@@ -209,8 +211,11 @@ def classify(
 def predict(model: Classifier, images: ImageSet, runtime: Runtime) -> Tensor:
     """Logits of every image, float32 (n, classes), on the device."""
     model.eval()
-    batches = torch.arange(len(images)).split(EVALUATION_BATCH)
-    return torch.cat([classify(model, images, rows, runtime) for rows in batches])
+    logits = []
+    for rows in torch.arange(len(images)).split(EVALUATION_BATCH):
+        with runtime.meter.batch("evaluate", len(rows)):
+            logits.append(classify(model, images, rows, runtime))
+    return torch.cat(logits)
 
 
 def loss_and_accuracy(model: Classifier, images: ImageSet, runtime: Runtime) -> tuple[float, float]:
@@ -246,7 +251,7 @@ def train_classifier(
             row[f"{name}_loss"], row[f"{name}_accuracy"] = loss_and_accuracy(model, images, runtime)
         return row
 
-    return fit(model, train, settings, seed, batch_loss, evaluate)
+    return fit(model, train, settings, runtime, seed, batch_loss, evaluate)
 
 
 @torch.inference_mode()
@@ -256,7 +261,7 @@ def reconstruct(model: Autoencoder, images: ImageSet, runtime: Runtime) -> tuple
     pictures, error_sum = [], 0.0
     for rows in torch.arange(len(images)).split(EVALUATION_BATCH):
         targets = take(images, rows).float() / 255
-        with runtime.autocast():
+        with runtime.meter.batch("evaluate", len(rows)), runtime.autocast():
             outputs = model(normalise(targets))
         error_sum += functional.mse_loss(outputs.float(), targets).item() * len(rows)
         pictures.append(outputs.float().cpu())
@@ -283,7 +288,7 @@ def train_autoencoder(
     def evaluate() -> dict[str, float]:
         return {"test_loss": reconstruct(model, test, runtime)[1]}
 
-    return fit(model, train, settings, seed, batch_loss, evaluate)
+    return fit(model, train, settings, runtime, seed, batch_loss, evaluate)
 
 
 def settings_metadata(settings: TrainingSettings) -> dict:

@@ -16,7 +16,7 @@ RESNET = [{"encoder": "imagenet_resnet18", "trained": ["layer4.1"]}]
 
 
 @pytest.fixture(scope="module")
-def options(wbc_data, resnet_weights):
+def options(wbc_data, resnet_weights, tmp_path_factory):
     return {
         "encoder": "imagenet_resnet18",
         "checkpoint": resnet_weights,
@@ -24,6 +24,7 @@ def options(wbc_data, resnet_weights):
         "index": wbc_data.file("index.csv"),
         **wbc_data.packed,
         **ON_CPU,
+        "record": tmp_path_factory.mktemp("records") / "record.json",
     }
 
 

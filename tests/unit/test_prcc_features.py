@@ -40,6 +40,7 @@ def options(network, prcc_data, tmp_path):
         **prcc_data,
         "weights": tmp_path / "vgg16.pth",
         "features": tmp_path / "features.csv",
+        "record": tmp_path / "record.json",
         **ON_CPU,
     }
 

@@ -145,7 +145,9 @@ def test_a_history_has_the_columns_of_its_rows(tmp_path):
 
 
 def test_a_record(tmp_path):
-    runs.write_record(tmp_path / "r.json", CPU, time.perf_counter() - 2, 30, 4)
+    runs.write_record(
+        tmp_path / "r.json", CPU, time.perf_counter() - 2, training_images=30, epochs=4
+    )
     record = json.loads((tmp_path / "r.json").read_text())
     assert record["training_images"] == 30
     assert record["epochs"] == 4

@@ -104,7 +104,7 @@ def batches(count: int, size: int, epochs: int = 1, seed: int = 0) -> list[torch
 
     images = training.image_set(np.zeros((count, 2, 2, 3), np.uint8), None, CPU)
     history = training.fit(
-        model, images, settings(batch_size=size, epochs=epochs), seed, batch_loss, dict
+        model, images, settings(batch_size=size, epochs=epochs), CPU, seed, batch_loss, dict
     )
     # The loss of a batch is the mean of its rows: weighted by size, the epoch's is the mean of all.
     assert history[0]["train_loss"] == pytest.approx((count - 1) / 2, rel=1e-5)
