@@ -115,6 +115,7 @@ def fine_tune(
             flips=True,
             rotation="right_angles",
             activations=folder / "activations.npy",
+            record=folder / "activations_record.json",
             **compute,
         ),
         "train_wbc": script(
