@@ -15,7 +15,14 @@ def folder(images, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def output(slurm, folder):
+def jobs_before(slurm) -> int:
+    """The id of the last job of other tests."""
+    listed = checked("squeue", "--noheader", "--states=all", "--format=%i").split()
+    return max(map(int, listed), default=0)
+
+
+@pytest.fixture(scope="module")
+def output(jobs_before, folder):
     """device: auto asks for a GPU where there may be one; without one the jobs compute on the CPU."""
     return snakemake(
         *(folder, "--profile", "profiles/slurm", "--configfile", OVERLAY),
@@ -25,19 +32,19 @@ def output(slurm, folder):
     )
 
 
-def finished_jobs() -> dict[str, dict[str, str]]:
+def finished_jobs(jobs_before: int) -> dict[str, dict[str, str]]:
     """What SLURM knows of the jobs that it ran: per comment (rule and wildcards) its request and end."""
     listed = checked(
         *("squeue", "--noheader", "--states=all"),
         *(
             "--Format",
-            "Comment:120|,State:20|,tres-per-job:30|,tres-per-node:30|,MinMemory:10|,TimeLimit:14|",
+            "JobID:10|,Comment:120|,State:20|,tres-per-job:30|,tres-per-node:30|,MinMemory:10|,TimeLimit:14|",
         ),
     )
     jobs = {}
     for line in listed.splitlines():
-        comment, *facts = (field.strip() for field in line.split("|"))
-        if comment.startswith("rule_"):
+        job, comment, *facts = (field.strip() for field in line.split("|"))
+        if comment.startswith("rule_") and int(job) > jobs_before:
             jobs[comment] = dict(
                 zip(("state", "per_job", "per_node", "memory", "limit"), facts, strict=False)
             )
@@ -49,8 +56,8 @@ def test_the_workflow_ends_with_the_summary(output, folder):
     assert "resnet" in (folder / "results/summary.md").read_text()
 
 
-def test_jobs_run_with_their_resources_and_names_that_tell_the_run(output):
-    jobs = finished_jobs()
+def test_jobs_run_with_their_resources_and_names_that_tell_the_run(output, jobs_before):
+    jobs = finished_jobs(jobs_before)
     names = {re.sub("_wildcards.*", "", comment).removeprefix("rule_") for comment in jobs}
     assert {"train_wbc", "train_cam16", "prcc_features", "pack_images", "summarize"} <= names
     assert {job["state"] for job in jobs.values()} == {"COMPLETED"}
@@ -63,8 +70,8 @@ def test_jobs_run_with_their_resources_and_names_that_tell_the_run(output):
     assert "gpu" not in next(job for name, job in jobs.items() if "summarize" in name)["per_job"]
 
 
-def test_what_needs_the_network_stays_on_the_head_node(output):
-    assert not [name for name in finished_jobs() if "fetch_weights" in name]
+def test_what_needs_the_network_stays_on_the_head_node(output, jobs_before):
+    assert not [name for name in finished_jobs(jobs_before) if "fetch_weights" in name]
     assert "localrule fetch_weights" in output
 
 

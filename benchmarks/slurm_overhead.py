@@ -1,0 +1,101 @@
+"""What a job of its own costs a short run on SLURM, and what several runs per job save.
+
+Needs a SLURM (bash tests/slurm/setup_slurm.sh start) and the images (make containers). The same short runs are trained
+in containers on this machine, as one SLURM job each, and as `groups` of --per-job runs; the overhead of a run is the wall
+time over what its step took, spread over the jobs at a time.
+"""
+
+import argparse
+import csv
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ARMS, FRACTIONS = ("resnet", "combinedNet", "combinedNetClustered"), ("100", "10")
+
+
+def snakemake(*options: str) -> float:
+    """Run Snakemake and give its wall time."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "snakemake", *options]
+    started = time.perf_counter()
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit((done.stdout + done.stderr)[-3000:])
+    return time.perf_counter() - started
+
+
+def step_seconds(results: Path) -> list[float]:
+    """What each run's step took by itself."""
+    seconds = []
+    for path in sorted((results / "benchmarks/train_wbc").rglob("*.tsv")):
+        with path.open(encoding="utf-8", newline="") as handle:
+            seconds += [float(row["s"]) for row in csv.DictReader(handle, delimiter="\t")]
+    return seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--replicates", type=int, default=2)
+    parser.add_argument("--per-job", type=int, default=6)
+    arguments = parser.parse_args()
+    # Below the working folder, which containers see.
+    results = REPOSITORY / "results" / f"slurm_overhead_{os.getpid()}"
+    results.mkdir(parents=True)
+    replicates = [*range(1, arguments.replicates + 1)]
+    name = results.relative_to(REPOSITORY).as_posix()
+    config = results / "overlay.yaml"
+    values = {
+        "pathvars": {"results": name, "resources": f"{name}/resources"},
+        "experiment": {"replicates": replicates},
+    }
+    config.write_text(yaml.safe_dump(values), encoding="utf-8")
+    options = ["--configfile", "tests/tiny.yaml", str(config), "--quiet", "all"]
+    runs = [(a, f, r) for r in replicates for a in ARMS for f in FRACTIONS]
+    targets = [f"{name}/models/replicate{r}/{a}_wbc_{f}.pt" for a, f, r in runs]
+    together = ["--groups", "train_wbc=runs", "--group-components", f"runs={arguments.per_job}"]
+    polling = ["--slurm-init-seconds-before-status-checks", "5"]
+    ways = {
+        "this machine, 2 at a time": ["--profile", "profiles/apptainer", "--cores", "2"],
+        "SLURM, one run per job": ["--profile", "profiles/slurm", *polling],
+        f"SLURM, {arguments.per_job} runs per job": [
+            "--profile",
+            "profiles/slurm",
+            *polling,
+            *together,
+        ],
+    }
+    try:
+        first = ["--profile", "profiles/apptainer", "--cores", "2"]
+        snakemake(*first, *options, "--", *targets)
+        print(f"{len(targets)} runs on {os.cpu_count()} cores\n")
+        print("| | wall s | wall s per run | median step s | overhead per run s |")
+        print("| --- | ---: | ---: | ---: | ---: |")
+        for way, chosen in ways.items():
+            for folder in ("models", "predictions", "history", "records", "benchmarks/train_wbc"):
+                for path in (results / folder).glob("replicate*"):
+                    shutil.rmtree(path)
+            wall = snakemake(*chosen, *options, "--", *targets)
+            steps = step_seconds(results)
+            at_once = min(2, os.cpu_count())
+            overhead = (wall * at_once - sum(steps)) / len(steps)
+            print(
+                f"| {way} | {wall:.0f} | {wall / len(steps):.1f} | {statistics.median(steps):.1f} |"
+                f" {overhead:.1f} |",
+                flush=True,
+            )
+    finally:
+        shutil.rmtree(results)
+
+
+if __name__ == "__main__":
+    main()
