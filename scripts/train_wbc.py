@@ -3,10 +3,13 @@
 The arm's encoders are loaded from their checkpoints, their named blocks opened for updates, and a linear head is
 trained on their concatenated features. Masked images are used as --mask-use says, of the subset's own masks only.
 What frozen blocks make of the images is taken from --activations where those files hold it, else computed.
-The checkpoint and the per-image predictions on the test images are those of the last epoch.
+The checkpoint and the per-image predictions on the test images are those of the last epoch, or, where the subset
+holds validation images, of the epoch that is best on these. A run whose loss is no longer finite ends well, but
+as "diverged": with the epochs before in its history, and no predictions.
 """
 
 import argparse
+import logging
 import time
 from collections.abc import Sequence
 
@@ -20,7 +23,7 @@ from wbc.cli import make_parser, run_script
 from wbc.device import Runtime, add_compute_arguments, start
 from wbc.files import UserError, read_csv
 from wbc.networks import Classifier, Encoder
-from wbc.training import ImageSet, image_set, train_classifier
+from wbc.training import DivergedError, ImageSet, image_set, train_classifier
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -41,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     runs.add_training_arguments(parser)
     runs.add_result_arguments(parser)
+    parser.add_argument("--validation", help="CSV to write: predictions on the validation images")
     add_compute_arguments(parser)
     return parser
 
@@ -94,10 +98,10 @@ def run(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     runtime = start(arguments.device, arguments.precision, arguments.threads)
     images, masked = runs.open_images(arguments)
-    train = [
-        runs.Sample(row["id"], row["label"], row["mask"] == "1")
-        for row in read_csv(arguments.subset)
-    ]
+    subset: dict[str, list[runs.Sample]] = {"train": [], "validation": []}
+    for row in read_csv(arguments.subset):
+        sample = runs.Sample(row["id"], row["label"], row["mask"] == "1")
+        subset[row.get("part", "train")].append(sample)
     test = runs.split_samples(read_csv(arguments.index), "test")
     torch.manual_seed(arguments.seed)
     image_size = images.array.shape[1]
@@ -116,29 +120,41 @@ def run(arguments: argparse.Namespace) -> None:
         pixels = runs.pixels_of(pictures, images, masked) if needed else None
         return image_set(pixels, runs.labels_of(pictures, arguments.classes), runtime, known)
 
-    train_set = make_set(train, arguments.mask_use, drawn)
-    test_set = make_set(test, runs.test_mask_use(arguments.mask_use), [0])
-    history = train_classifier(
-        model, train_set, {"test": test_set}, settings, runtime, arguments.seed
-    )
+    train_set = make_set(subset["train"], arguments.mask_use, drawn)
+    test_use = runs.test_mask_use(arguments.mask_use)
+    evaluated = {"test": make_set(test, test_use, [0])}
+    if subset["validation"]:
+        evaluated["validation"] = make_set(subset["validation"], test_use, [0])
+    selected_on = "validation" if subset["validation"] else None
+    state = "complete"
+    try:
+        history = train_classifier(
+            model, train_set, evaluated, settings, runtime, arguments.seed, selected_on
+        )
+    except DivergedError as error:
+        logging.warning("%s", error)
+        state, history = "diverged", error.history
     recipe = [
         {"encoder": name, "trained": list(encoder.trained_blocks)}
         for name, encoder in encoders.items()
     ]
-    metadata = runs.classifier_metadata(arguments, settings, recipe, image_size)
+    metadata = runs.classifier_metadata(arguments, settings, recipe, image_size) | {"state": state}
     if autoencoder:
         metadata["autoencoder"] = autoencoder
     runs.save_classifier(arguments.checkpoint, model, metadata)
     runs.write_history(arguments.history, history)
-    runs.write_predictions(
-        arguments.predictions,
-        [sample.id for sample in test],
-        test_set,
-        arguments.classes,
-        model,
-        runtime,
-    )
-    facts = {"training_images": len(train_set), "epochs": settings.epochs}
+    ids = {"test": test, "validation": subset["validation"]}
+    for name, path in (("test", arguments.predictions), ("validation", arguments.validation)):
+        if path:
+            runs.write_predictions(
+                path,
+                [sample.id for sample in ids[name]],
+                evaluated.get(name) if state == "complete" else None,
+                arguments.classes,
+                model,
+                runtime,
+            )
+    facts = {"training_images": len(train_set), "epochs": settings.epochs, "state": state}
     runs.write_record(arguments.record, runtime, started, **facts)
 
 

@@ -150,23 +150,30 @@ def split_samples(index: Sequence[dict[str, str]], split: str) -> list[Sample]:
     ]
 
 
+#: Columns of a history without any epoch.
+HISTORY_COLUMNS = ["epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+
+
 def write_history(path: Path | str, history: list[dict[str, float]]) -> None:
     """Write a history, one row per epoch."""
-    write_csv(path, list(history[0]), history)
+    write_csv(path, list(history[0]) if history else HISTORY_COLUMNS, history)
 
 
 def write_predictions(
     path: Path | str,
     ids: Sequence[str],
-    images: ImageSet,
+    images: ImageSet | None,
     classes: Sequence[str],
     model: Classifier,
     runtime: Runtime,
 ) -> None:
-    """Write one row per image: id, label, predicted, p_<class> (softmax, sums to 1)."""
+    """Write one row per image: id, label, predicted, p_<class> (softmax, sums to 1); no images: the header."""
+    columns = [f"p_{name}" for name in classes]
+    if images is None:
+        write_csv(path, ["id", "label", "predicted", *columns], [])
+        return
     probabilities = predict(model, images, runtime).softmax(1).cpu().numpy()
     labels = images.labels.cpu().numpy()
-    columns = [f"p_{name}" for name in classes]
     rows = (
         {
             "id": ids[place],

@@ -6,6 +6,7 @@ most one), so that BatchNorm never meets a tiny last batch.
 """
 
 import argparse
+import copy
 import json
 import logging
 import math
@@ -55,6 +56,14 @@ def settings_from_json(text: str) -> TrainingSettings:
     if wrong:
         raise argparse.ArgumentTypeError(f"missing or unknown key '{wrong[0]}'")
     return TrainingSettings(**values)
+
+
+class DivergedError(UserError):
+    """A loss is no longer finite. ``history`` holds the epochs before."""
+
+    def __init__(self, message: str, history: list[dict[str, float]]) -> None:
+        super().__init__(message)
+        self.history = history
 
 
 @dataclass(frozen=True)
@@ -143,7 +152,7 @@ def fit(
         evaluate: called after each epoch; its values join the row.
 
     Raises:
-        UserError: the loss is no longer finite.
+        DivergedError: a loss is no longer finite.
     """
     generator = torch.Generator().manual_seed(seed)
     optimizer = make_optimizer(model, settings)
@@ -171,10 +180,12 @@ def fit(
         if right_answers is not None:
             row["train_accuracy"] = right.item() / len(images)
         row |= evaluate()
-        if not math.isfinite(row["train_loss"]):
-            raise UserError(
-                f"the training loss is {row['train_loss']} in epoch {epoch}: lower the learning rate "
-                f"({settings.learning_rate:g})"
+        wrong = [key for key, value in row.items() if not math.isfinite(value)]
+        if wrong:
+            raise DivergedError(
+                f"the {wrong[0].replace('_', ' ')} is {row[wrong[0]]} in epoch {epoch}: "
+                f"lower the learning rate ({settings.learning_rate:g})",
+                history,
             )
         history.append(row)
         left = (time.perf_counter() - started) / epoch * (settings.epochs - epoch)
@@ -233,8 +244,15 @@ def train_classifier(
     settings: TrainingSettings,
     runtime: Runtime,
     seed: int,
+    selected_on: str | None = None,
 ) -> list[dict[str, float]]:
-    """Train a classifier in place; the history has loss and accuracy of ``train`` and of each of ``evaluated``."""
+    """Train a classifier in place; the history has loss and accuracy of ``train`` and of each of ``evaluated``.
+
+    Args:
+        selected_on: one of ``evaluated``: the model ends in its state of the epoch with the highest accuracy
+            there (of equals: the lowest loss), marked 1 in the history's column ``selected``. None: it
+            ends in that of the last epoch.
+    """
     model.to(runtime.device, memory_format=torch.channels_last)
     weights = class_weights(train.labels, model.head.out_features, settings.class_weights)
 
@@ -249,9 +267,20 @@ def train_classifier(
         row = {}
         for name, images in evaluated.items():
             row[f"{name}_loss"], row[f"{name}_accuracy"] = loss_and_accuracy(model, images, runtime)
+        if selected_on:
+            score = (row[f"{selected_on}_accuracy"], -row[f"{selected_on}_loss"])
+            row["selected"] = 0
+            if score > best["score"]:
+                best.update(score=score, state=copy.deepcopy(model.state_dict()))
         return row
 
-    return fit(model, train, settings, runtime, seed, batch_loss, evaluate)
+    best: dict = {"score": (-math.inf, -math.inf), "state": None}
+    history = fit(model, train, settings, runtime, seed, batch_loss, evaluate)
+    if selected_on:
+        model.load_state_dict(best["state"])
+        scores = [(row[f"{selected_on}_accuracy"], -row[f"{selected_on}_loss"]) for row in history]
+        history[scores.index(best["score"])]["selected"] = 1
+    return history
 
 
 @torch.inference_mode()

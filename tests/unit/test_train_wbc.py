@@ -95,7 +95,7 @@ def trained_on(monkeypatch):
     """Takes training's place; keeps what it was given."""
     seen = {}
 
-    def instead(model, train, evaluated, settings, runtime, seed):
+    def instead(model, train, evaluated, settings, runtime, seed, selected_on):
         seen.update(model=model, train=train, **evaluated)
         return [{"epoch": 1, "test_accuracy": 0.0}]
 
@@ -249,3 +249,44 @@ def test_masks_without_their_files_are_one_line(options_for, tmp_path, capsys):
 def test_a_missing_input_is_one_line(options_for, tmp_path, capsys, name):
     options = options_for(tmp_path, **{name: tmp_path / "nowhere.csv"})
     assert "nowhere.csv does not exist" in failure(capsys, "train_wbc", **options)
+
+
+def test_the_best_epoch_on_validation_images_is_kept(options_for, files, wbc_data, tmp_path):
+    rows = read_csv(files / "subset.csv")
+    held_out = {next(row["id"] for row in rows if row["label"] == label) for label in CLASSES}
+    marked = [row | {"part": "validation" if row["id"] in held_out else "train"} for row in rows]
+    write_csv(tmp_path / "subset.csv", ["id", "label", "mask", "part"], marked)
+    options = options_for(
+        tmp_path,
+        subset=tmp_path / "subset.csv",
+        validation=tmp_path / "validation.csv",
+        training=TRAINING | {"epochs": 4},
+    )
+    assert call("train_wbc", **options) == 0
+    assert json.loads((tmp_path / "record.json").read_text())["training_images"] == len(rows) - 3
+    history = read_csv(tmp_path / "history.csv")
+    scores = [
+        (float(row["validation_accuracy"]), -float(row["validation_loss"])) for row in history
+    ]
+    chosen = [row["selected"] for row in history].index("1")
+    assert scores[chosen] == max(scores)
+    assert [row["selected"] for row in history].count("1") == 1
+    # Predictions are of that epoch, on both sets.
+    for name, column in (("predictions", "test"), ("validation", "validation")):
+        found = read_csv(tmp_path / f"{name}.csv")
+        right = sum(row["label"] == row["predicted"] for row in found) / len(found)
+        assert right == pytest.approx(float(history[chosen][f"{column}_accuracy"]))
+    assert {row["id"] for row in read_csv(tmp_path / "validation.csv")} == held_out
+
+
+def test_a_diverged_run_is_a_state_not_a_crash(options_for, tmp_path, capsys):
+    settings = TRAINING | {"learning_rate": 1e30, "epochs": 6, "schedule": "constant"}
+    options = options_for(tmp_path, training=settings, validation=tmp_path / "validation.csv")
+    assert call("train_wbc", **options) == 0
+    assert "lower the learning rate" in capsys.readouterr().err
+    assert json.loads((tmp_path / "record.json").read_text())["state"] == "diverged"
+    assert load_classifier(tmp_path / "checkpoint.pt")[1]["state"] == "diverged"
+    assert len(read_csv(tmp_path / "history.csv")) < 6
+    header = ",".join(["id", "label", "predicted", *(f"p_{name}" for name in CLASSES)])
+    for name in ("predictions", "validation"):
+        assert (tmp_path / f"{name}.csv").read_text() == header + "\n"

@@ -15,7 +15,6 @@ from torch.nn import functional
 from wbc import training
 from wbc.augmentation import normalise
 from wbc.device import Runtime
-from wbc.files import UserError
 from wbc.networks import Autoencoder, Classifier, ConvolutionalEncoder
 
 CPU = Runtime(torch.device("cpu"), torch.float32, 1)
@@ -202,7 +201,7 @@ def test_class_weights_join_the_loss():
 
 def test_a_loss_that_is_not_finite_is_one_line():
     with pytest.raises(
-        UserError, match=r"training loss is (nan|inf) in epoch \d: lower the learning"
+        training.DivergedError, match=r"train loss is (nan|inf) in epoch \d: lower the learning"
     ):
         train(optimizer="sgd", learning_rate=1e30, epochs=3)
 
