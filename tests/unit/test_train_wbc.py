@@ -145,6 +145,7 @@ def test_metadata_of_the_checkpoint(finished):
         "mask_use": "off",
         "training": TRAINING,
         "seed": 1,
+        "state": "complete",
         "autoencoder": SIZES,
     }
 
