@@ -5,12 +5,12 @@ rule train_wbc:
     input:
         script=script_of("train_wbc"),
         library=library_of("train_wbc"),
-        index="<results>/images/wbc_index.csv",
+        index=arm_index,
         images="<results>/images/wbc.npy",
         ids="<results>/images/wbc_ids.csv",
         masked=arm_masked_images,
         masked_ids=arm_masked_ids,
-        subset="<results>/subsets/replicate{replicate}/wbc_{fraction}.csv",
+        subset=arm_subset,
         encoder_checkpoints=encoder_checkpoints,
     output:
         checkpoint="<results>/models/replicate{replicate}/{arm}_wbc_{fraction}.pt",
@@ -31,7 +31,7 @@ rule train_wbc:
         mask_use=arm_masks,
         encoders=arm_encoders,
         classes=config["datasets"]["wbc"]["classes"],
-        training=as_json(config["classification"]),
+        training=classifier_training(),
         resize=config["images"]["resize"],
         device=config["compute"]["device"],
         precision=config["compute"]["precision"],
@@ -57,4 +57,40 @@ rule train_wbc:
         " --history {output.history:q}"
         " --predictions {output.predictions:q}"
         " --record {output.record:q}"
+        " > {log:q} 2>&1"
+
+
+rule predict_external:
+    input:
+        script=script_of("predict_external"),
+        library=library_of("predict_external"),
+        checkpoint="<results>/models/replicate{replicate}/{arm}_wbc_{fraction}.pt",
+        index="<results>/images/{external}_index.csv",
+        images="<results>/images/{external}.npy",
+        ids="<results>/images/{external}_ids.csv",
+    output:
+        predictions="<results>/predictions/replicate{replicate}/{arm}_wbc_{fraction}_on_{external}.csv",
+    log:
+        "<logs>/predict_external/replicate{replicate}/{arm}_wbc_{fraction}_on_{external}.log",
+    benchmark:
+        "<benchmarks>/predict_external/replicate{replicate}/{arm}_wbc_{fraction}_on_{external}.tsv"
+    threads: THREADS
+    resources:
+        gpu=GPU,
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    params:
+        device=config["compute"]["device"],
+        precision=config["compute"]["precision"],
+        compute_threads=THREADS,
+    shell:
+        "python {input.script:q}"
+        " --checkpoint {input.checkpoint:q}"
+        " --index {input.index:q}"
+        " --images {input.images:q}"
+        " --ids {input.ids:q}"
+        " --device {params.device}"
+        " --precision {params.precision}"
+        " --threads {params.compute_threads}"
+        " --predictions {output.predictions:q}"
         " > {log:q} 2>&1"
