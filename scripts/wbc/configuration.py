@@ -47,6 +47,8 @@ def _describe(error: ValidationError) -> str:
     if error.validator == "enum":
         known = [str(value) for value in error.validator_value]
         return f"{where} is '{error.instance}': {did_you_mean(str(error.instance), known)}"
+    if error.validator == "not":
+        return f"{where}: only the section classification has this key"
     return f"{where}: {error.message.splitlines()[0]}"
 
 

@@ -30,7 +30,7 @@ GROUPED = "wbc_grouped"
 Row = dict[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """One split of one data set: rows of its index and their thumbnails, in one order.
 
@@ -52,8 +52,9 @@ class Part:
 def comparisons(parts: Sequence[Part], external: Sequence[str]) -> list[tuple[Part, Part]]:
     """Which parts are compared with which: the second of a pair is the one that must be unseen.
 
-    The splits of each data set with each other; everything else with the test images of wbc and with the
-    external test sets; and wbc's training images with themselves, because validation images are drawn from them.
+    The splits of each data set with each other; the pretraining sets with the test images of wbc, and these sets and wbc's
+    training images with the external test sets; and wbc's training images with themselves, because validation images
+    are drawn from them.
     """
 
     ordered = sorted(parts, key=lambda part: SPLITS.index(part.split))
@@ -63,14 +64,14 @@ def comparisons(parts: Sequence[Part], external: Sequence[str]) -> list[tuple[Pa
         for first, second in combinations([p for p in ordered if p.dataset == dataset], 2)
     ]
     pairs += [(part, part) for part in parts if (part.dataset, part.split) == ("wbc", "train")]
-    wbc_test = ("wbc", "test")
-    tests = [p for p in parts if p.dataset in external or (p.dataset, p.split) == wbc_test]
-    seen = [
-        p
-        for p in parts
-        if p.dataset not in (*external, GROUPED) and (p.dataset, p.split) != wbc_test
-    ]
-    pairs += [(part, test) for test in tests for part in seen if part.dataset != test.dataset]
+    own = ("wbc", GROUPED)
+    tests = [p for p in parts if p.dataset in external or (p.dataset in own and p.split == "test")]
+    for test in tests:
+        pairs += [
+            (part, test)
+            for part in parts
+            if part not in tests and not (test.dataset in own and part.dataset in own)
+        ]
     return pairs
 
 
@@ -165,4 +166,4 @@ def _group_cell(first: Part, second: Part, rows: Sequence[dict], kind: str) -> s
         return "–"
     groups = [row for row in rows if row["kind"] == kind]
     images = sum(row["second_images"] for row in groups)
-    return f"{images} ({100 * images / len(second.rows):.0f} %), on {len(groups)} {kind}s"
+    return f"{images} ({100 * images / len(second.rows):.0f} %) on {len(groups)}"
