@@ -18,6 +18,7 @@ include: "rules/data.smk"
 include: "rules/images.smk"
 include: "rules/pretrain.smk"
 include: "rules/classify.smk"
+include: "rules/leakage.smk"
 include: "rules/evaluate.smk"
 include: "rules/containers.smk"
 
@@ -29,4 +30,13 @@ rule all:
         "<results>/summary.md",
         "<results>/benchmarks.csv",
         collect("<results>/figures/{figure}.png", figure=FIGURES),
+        "<results>/leakage/leakage.md",
+        "<results>/leakage/slide_only.csv",
+        collect(
+            "<results>/predictions/replicate{replicate}/{arm}_wbc_{fraction}_on_{external}.csv",
+            replicate=REPLICATES,
+            arm=ARMS,
+            fraction=FRACTIONS,
+            external=EXTERNAL,
+        ),
         collect("<results>/masked/{dataset}_contact_sheet.png", dataset=LABELLED),

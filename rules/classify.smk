@@ -7,7 +7,7 @@ rule compute_activations:
         script=script_of("compute_activations"),
         library=library_of("compute_activations"),
         checkpoint=lambda wildcards: ENCODER_FILES[wildcards.encoder],
-        index="<results>/images/wbc_index.csv",
+        index=activations_index,
         images="<results>/images/wbc.npy",
         ids="<results>/images/wbc_ids.csv",
         masked=activations_masked_images,
@@ -56,18 +56,19 @@ rule train_wbc:
     input:
         script=script_of("train_wbc"),
         library=library_of("train_wbc"),
-        index="<results>/images/wbc_index.csv",
+        index=arm_index,
         images="<results>/images/wbc.npy",
         ids="<results>/images/wbc_ids.csv",
         masked=arm_masked_images,
         masked_ids=arm_masked_ids,
-        subset="<results>/subsets/replicate{replicate}/wbc_{fraction}.csv",
+        subset=arm_subset,
         encoder_checkpoints=encoder_checkpoints,
         activations=arm_activations,
     output:
         checkpoint="<results>/models/replicate{replicate}/{arm}_wbc_{fraction}.pt",
         history="<results>/history/replicate{replicate}/{arm}_wbc_{fraction}.csv",
         predictions="<results>/predictions/replicate{replicate}/{arm}_wbc_{fraction}.csv",
+        validation=validation_output(),
         record="<results>/records/replicate{replicate}/{arm}_wbc_{fraction}.json",
     log:
         "<logs>/train_wbc/replicate{replicate}/{arm}_wbc_{fraction}.log",
@@ -84,7 +85,8 @@ rule train_wbc:
         encoders=arm_encoders,
         activations=activations_flag,
         classes=config["datasets"]["wbc"]["classes"],
-        training=as_json(config["classification"]),
+        training=classifier_training(),
+        validation=validation_output_flag,
         resize=config["images"]["resize"],
         device=config["compute"]["device"],
         precision=config["compute"]["precision"],
@@ -110,5 +112,42 @@ rule train_wbc:
         " --checkpoint {output.checkpoint:q}"
         " --history {output.history:q}"
         " --predictions {output.predictions:q}"
+        " {params.validation}"
         " --record {output.record:q}"
+        " > {log:q} 2>&1"
+
+
+rule predict_external:
+    input:
+        script=script_of("predict_external"),
+        library=library_of("predict_external"),
+        checkpoint="<results>/models/replicate{replicate}/{arm}_wbc_{fraction}.pt",
+        index="<results>/images/{external}_index.csv",
+        images="<results>/images/{external}.npy",
+        ids="<results>/images/{external}_ids.csv",
+    output:
+        predictions="<results>/predictions/replicate{replicate}/{arm}_wbc_{fraction}_on_{external}.csv",
+    log:
+        "<logs>/predict_external/replicate{replicate}/{arm}_wbc_{fraction}_on_{external}.log",
+    benchmark:
+        "<benchmarks>/predict_external/replicate{replicate}/{arm}_wbc_{fraction}_on_{external}.tsv"
+    threads: THREADS
+    resources:
+        gpu=GPU,
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    params:
+        device=config["compute"]["device"],
+        precision=config["compute"]["precision"],
+        compute_threads=THREADS,
+    shell:
+        "python {input.script:q}"
+        " --checkpoint {input.checkpoint:q}"
+        " --index {input.index:q}"
+        " --images {input.images:q}"
+        " --ids {input.ids:q}"
+        " --device {params.device}"
+        " --precision {params.precision}"
+        " --threads {params.compute_threads}"
+        " --predictions {output.predictions:q}"
         " > {log:q} 2>&1"

@@ -11,7 +11,12 @@ REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 from wbc.blocks import ENCODER_KINDS, blocks_of, last_frozen_block
-from wbc.configuration import check_config, fraction_label, normalise_config
+from wbc.configuration import (
+    add_grouped_arms,
+    check_config,
+    fraction_label,
+    normalise_config,
+)
 from wbc.datasets import listing_hash
 from wbc.dependencies import modules_of
 from wbc.files import UserError
@@ -25,11 +30,13 @@ os.environ.update(
 try:
     normalise_config(config)
     check_config(config, REPOSITORY / "schemas" / "config.schema.yaml")
+    add_grouped_arms(config)
 except UserError as error:
     sys.exit(f"error: {error}")
 
 LABELLED = ["wbc", "cam16"]
 DATASETS = [*LABELLED, "prcc"]
+EXTERNAL = sorted(config["external"])
 ARMS = config["experiment"]["arms"]
 REPLICATES = [str(seed) for seed in config["experiment"]["replicates"]]
 FRACTIONS = [fraction_label(fraction) for fraction in config["subsets"]["fractions"]]
@@ -42,12 +49,14 @@ GPU = 0 if config["compute"]["device"] == "cpu" else 1
 
 
 wildcard_constraints:
-    dataset="|".join(DATASETS),
+    dataset="|".join([*DATASETS, *EXTERNAL]),
+    external="[A-Za-z][A-Za-z0-9]*",
+    split="|_grouped",
     network="resnet18|vgg16",
     encoder="|".join(ENCODER_KINDS),
     block=r"[a-z]+[0-9]*(?:\.[0-9]+)?",
     pixels="plain|masked",
-    part="all|test|replicate[0-9]+",
+    part="(?:all|test|replicate[0-9]+)(?:_grouped)?",
     image="torch|tools",
     digest="[0-9a-f]{12}",
     arm="[A-Za-z][A-Za-z0-9]*",
@@ -92,14 +101,29 @@ def data_root():
     )
 
 
+def entry_of(dataset):
+    """The config's entry of a data set; an external test set takes from wbc what it does not say."""
+    if dataset not in EXTERNAL:
+        return config["datasets"][dataset]
+    wbc = config["datasets"]["wbc"]
+    defaults = {"aliases": wbc["aliases"], "group_pattern": None}
+    return defaults | config["external"][dataset] | {"classes": wbc["classes"]}
+
+
 def folder_of(dataset):
-    return os.path.join(data_root(), config["datasets"][dataset]["folder"])
+    return os.path.join(data_root(), entry_of(dataset)["folder"])
+
+
+def is_drawn(dataset):
+    """Whether the data set lies among the synthetic images."""
+    return SYNTHETIC and not os.path.isabs(entry_of(dataset)["folder"])
 
 
 def raw_folder(wildcards):
     """The raw folder of a data set; asking for it is what a run without data fails on."""
+    section = "external" if wildcards.dataset in EXTERNAL else "datasets"
     return existing_folder(
-        folder_of(wildcards.dataset), f"datasets.{wildcards.dataset}.folder"
+        folder_of(wildcards.dataset), f"{section}.{wildcards.dataset}.folder"
     )
 
 
@@ -119,7 +143,9 @@ def hash_of_listing(folder):
 
 def raw_listing(wildcards):
     """Changes when images come or go. Synthetic images have their manifest as an input instead."""
-    return "synthetic" if SYNTHETIC else hash_of_listing(raw_folder(wildcards))
+    if is_drawn(wildcards.dataset):
+        return "synthetic"
+    return hash_of_listing(raw_folder(wildcards))
 
 
 def synthetic_manifest(wildcards):
@@ -130,15 +156,13 @@ def dataset_value(key, default):
     """Access one key of the wildcard's data set, as JSON."""
 
     def value(wildcards):
-        return as_json(config["datasets"][wildcards.dataset].get(key, default))
+        return as_json(entry_of(wildcards.dataset).get(key, default))
 
     return value
 
 
 def group_pattern_flag(wildcards):
-    return flag(
-        "--group-pattern", config["datasets"][wildcards.dataset]["group_pattern"]
-    )
+    return flag("--group-pattern", entry_of(wildcards.dataset)["group_pattern"])
 
 
 def true_types(wildcards):
@@ -177,6 +201,61 @@ def given_listing(wildcards):
 def subset_seed(wildcards):
     # Given subsets are the same for every replicate, and so is every image at 100 %.
     return 0 if is_given(wildcards.fraction) else int(wildcards.replicate)
+
+
+def split_suffix(arm):
+    """What the files of an arm's split are called after: nothing for the given one."""
+    return "_grouped" if config["arms"][arm].get("split") == "grouped" else ""
+
+
+def arm_index(wildcards):
+    return f"<results>/images/wbc{split_suffix(wildcards.arm)}_index.csv"
+
+
+def arm_subset(wildcards):
+    return (
+        f"<results>/subsets/replicate{wildcards.replicate}/"
+        f"wbc_{wildcards.fraction}{split_suffix(wildcards.arm)}.csv"
+    )
+
+
+def validation_flags(wildcards):
+    if config["classification"]["selection"] != "validation":
+        return ""
+    share = flag("--validation-share", config["subsets"]["validation_share"])
+    return f"{share} --keep-slides-whole" if wildcards.split else share
+
+
+def validation_output():
+    """Predictions on the validation images, where there may be some."""
+    if config["classification"]["selection"] != "validation":
+        return []
+    return "<results>/validation/replicate{replicate}/{arm}_wbc_{fraction}.csv"
+
+
+def validation_output_flag(wildcards, output):
+    return flag("--validation", output.validation)
+
+
+def classifier_training():
+    """The settings of the WBC classifiers' training, as JSON."""
+    return as_json(
+        {k: v for k, v in config["classification"].items() if k != "selection"}
+    )
+
+
+def leakage_policy(wildcards):
+    kinds = ("bytes", "pixels", "near_duplicates", "slide", "field")
+    return as_json({kind: config["leakage"][kind] for kind in kinds})
+
+
+def audited_grouped_index(wildcards):
+    grouped = "grouped" in config["experiment"]["splits"]
+    return "<results>/images/wbc_grouped_index.csv" if grouped else []
+
+
+def grouped_index_flag(wildcards, input):
+    return flag("--grouped-index", input.grouped_index)
 
 
 def weights_file(network):
@@ -238,17 +317,24 @@ def arm_encoders(wildcards):
     return as_json(config["arms"][wildcards.arm]["encoders"])
 
 
-def activations_parts(replicate):
+def activations_parts(arm, replicate):
     """All images in one file, or, where no run trains on all, the test images and each replicate's largest
     subset apart."""
-    return ["all"] if "100" in FRACTIONS else ["test", f"replicate{replicate}"]
+    parts = ["all"] if "100" in FRACTIONS else ["test", f"replicate{replicate}"]
+    return [part + split_suffix(arm) for part in parts]
+
+
+def activations_index(wildcards):
+    suffix = "_grouped" if wildcards.part.endswith("_grouped") else ""
+    return f"<results>/images/wbc{suffix}_index.csv"
 
 
 def activations_subset(wildcards):
-    largest = max(FRACTIONS, key=float)
-    if wildcards.part in ("all", "test"):
+    part, grouped, _ = wildcards.part.partition("_grouped")
+    if part in ("all", "test"):
         return []
-    return f"<results>/subsets/{wildcards.part}/wbc_{largest}.csv"
+    largest = max(FRACTIONS, key=float)
+    return f"<results>/subsets/{part}/wbc_{largest}{grouped}.csv"
 
 
 def activations_masked_images(wildcards):
@@ -262,12 +348,13 @@ def activations_masked_ids(wildcards):
 def activations_images_flags(wildcards, input):
     """Which images, and in which views: training draws them, test images are taken as they are."""
     training = config["classification"]
+    part = wildcards.part.removesuffix("_grouped")
     flags = {
-        "--test": wildcards.part in ("all", "test"),
-        "--train": wildcards.part == "all",
-        "--flips": training["flips"] and wildcards.part != "test",
+        "--test": part in ("all", "test"),
+        "--train": part == "all",
+        "--flips": training["flips"] and part != "test",
     }
-    rotation = training["rotation"] if wildcards.part != "test" else "none"
+    rotation = training["rotation"] if part != "test" else "none"
     return " ".join(
         [
             *(name for name, given in flags.items() if given),
@@ -299,7 +386,7 @@ def arm_activations(wildcards):
         f"<results>/activations/{part}/{encoder}_{block}_{pixels}.npy"
         for encoder, block in frozen.items()
         if block
-        for part in activations_parts(wildcards.replicate)
+        for part in activations_parts(wildcards.arm, wildcards.replicate)
     ]
 
 

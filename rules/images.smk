@@ -48,8 +48,9 @@ rule check_datasets:
     input:
         script=script_of("check_datasets"),
         library=library_of("check_datasets"),
-        indexes=collect("<results>/images/{dataset}_index.csv", dataset=DATASETS),
-        problems=collect("<results>/images/{dataset}_problems.csv", dataset=DATASETS),
+        problems=collect(
+            "<results>/images/{dataset}_problems.csv", dataset=[*DATASETS, *EXTERNAL]
+        ),
     output:
         "<results>/images/check_datasets.csv",
     log:
@@ -64,12 +65,11 @@ rule check_datasets:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
-        datasets=DATASETS,
+        datasets=[*DATASETS, *EXTERNAL],
         policy=as_json(config["problems"]),
     shell:
         "python {input.script:q}"
         " --datasets {params.datasets}"
-        " --indexes {input.indexes:q}"
         " --problems {input.problems:q}"
         " --policy {params.policy:q}"
         " --report {log.report:q}"
@@ -162,14 +162,14 @@ rule draw_subsets:
     input:
         script=script_of("draw_subsets"),
         library=library_of("draw_subsets"),
-        index="<results>/images/wbc_index.csv",
+        index="<results>/images/wbc{split}_index.csv",
         checked=ancient("<results>/images/check_datasets.csv"),
     output:
-        subset="<results>/subsets/replicate{replicate}/wbc_{fraction}.csv",
+        subset="<results>/subsets/replicate{replicate}/wbc_{fraction}{split}.csv",
     log:
-        "<logs>/draw_subsets/replicate{replicate}/wbc_{fraction}.log",
+        "<logs>/draw_subsets/replicate{replicate}/wbc_{fraction}{split}.log",
     benchmark:
-        "<benchmarks>/draw_subsets/replicate{replicate}/wbc_{fraction}.tsv"
+        "<benchmarks>/draw_subsets/replicate{replicate}/wbc_{fraction}{split}.tsv"
     container:
         TOOLS_IMAGE
     resources:
@@ -182,6 +182,7 @@ rule draw_subsets:
         classes=as_json(config["datasets"]["wbc"]["classes"]),
         aliases=as_json(config["datasets"]["wbc"]["aliases"]),
         train_split=config["datasets"]["wbc"]["splits"]["train"],
+        validation=validation_flags,
     shell:
         "python {input.script:q}"
         " --index {input.index:q}"
@@ -191,5 +192,6 @@ rule draw_subsets:
         " --classes {params.classes:q}"
         " --aliases {params.aliases:q}"
         " --train-split {params.train_split:q}"
+        " {params.validation}"
         " --subset {output.subset:q}"
         " > {log:q} 2>&1"

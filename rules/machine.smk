@@ -45,6 +45,7 @@ def binds():
     """What a container does not see by itself, as it sees the working folder alone: the folders and files
     that the config names, for reading, and where it sends results, for writing."""
     names = [dataset["folder"] for dataset in config["datasets"].values()]
+    names += [dataset["folder"] for dataset in config["external"].values()]
     names += config["subsets"]["given"].values()
     read = [data_root(), *(os.path.join(data_root(), name) for name in names)]
     read += [value for value in config["weights"].values() if isinstance(value, str)]

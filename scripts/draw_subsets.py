@@ -1,6 +1,7 @@
 """Choose the training images of one fraction and one replicate.
 
-Writes a CSV with one row per image: id, label, mask (1 where the subset uses the image's mask).
+Writes a CSV with one row per image: id, label, mask (1 where the subset uses the image's mask), part (train, or validation:
+not trained on, but used to choose the epoch; see --validation-share and wbc/subsets.py).
 Drawn: nested and stratified, floor(fraction x images) images and floor(fraction x masks) masks of each class,
 at least one image of each (see wbc/subsets.py). Given (--given-folder): the images whose class and file name
 stand in <given folder>/train/data, with the masks in <given folder>/train/mask; the seed plays no part.
@@ -16,7 +17,7 @@ from pathlib import Path
 from wbc.cli import make_parser, run_script
 from wbc.datasets import Layout, scan_dataset
 from wbc.files import UserError, read_csv, write_csv
-from wbc.subsets import draw_subset
+from wbc.subsets import draw_subset, mark_validation
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,6 +29,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--classes", default="[]", help="JSON list, for --given-folder")
     parser.add_argument("--aliases", default="{}", help="JSON: folder name -> class")
     parser.add_argument("--train-split", default="train", help="split folder, for --given-folder")
+    parser.add_argument(
+        "--validation-share", type=float, default=0, help="of the subset, 0 ... 1; 0: all is train"
+    )
+    parser.add_argument(
+        "--keep-slides-whole", action="store_true", help="no slide in both train and validation"
+    )
     parser.add_argument("--subset", required=True, help="CSV to write")
     return parser
 
@@ -75,10 +82,14 @@ def run(arguments: argparse.Namespace) -> None:
             )
     else:
         subset = draw_subset(train, arguments.fraction, arguments.seed)
+    slide_of = {row["id"]: row for row in train} if arguments.keep_slides_whole else None
+    subset = mark_validation(subset, arguments.validation_share, arguments.seed, slide_of)
     for label, count in sorted(Counter(row["label"] for row in subset).items()):
         masks = sum(row["mask"] == "1" for row in subset if row["label"] == label)
         logging.info("%s: %d images, %d masks", label, count, masks)
-    write_csv(arguments.subset, ["id", "label", "mask"], subset)
+    if arguments.validation_share and all(row["part"] == "train" for row in subset):
+        logging.info("too few images (or slides) of a class for validation: all are train")
+    write_csv(arguments.subset, ["id", "label", "mask", "part"], subset)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -47,6 +47,8 @@ def _describe(error: ValidationError) -> str:
     if error.validator == "enum":
         known = [str(value) for value in error.validator_value]
         return f"{where} is '{error.instance}': {did_you_mean(str(error.instance), known)}"
+    if error.validator == "not":
+        return f"{where}: only the section classification has this key"
     return f"{where}: {error.message.splitlines()[0]}"
 
 
@@ -95,11 +97,13 @@ def _check_names(config: dict) -> None:
                     f"key 'subsets.given' has no folder for the fraction {label}: "
                     f"add one, or set subsets.source to drawn"
                 )
+    grouped = _check_splits(config)
+    run = [*config["experiment"]["arms"], *grouped]
     for arm in config["table"]["figures"].values():
-        if arm not in config["experiment"]["arms"]:
+        if arm not in run:
             raise UserError(
                 f"key 'table.figures' names the arm '{arm}', which experiment.arms does not run: "
-                + did_you_mean(arm, config["experiment"]["arms"])
+                + did_you_mean(arm, run)
             )
     models = [*config["arms"], "pRCC_clustered_resnet", "resnet_cam16"]
     for model in config["table"]["reported"]:
@@ -132,6 +136,24 @@ def _check_arms(config: dict) -> None:
         )
 
 
+def _check_splits(config: dict) -> list[str]:
+    """Check the splits; give the names of the arms that they add."""
+    if "grouped" not in config["experiment"]["splits"]:
+        return []
+    if config["subsets"]["source"] == "given":
+        raise UserError(
+            "key 'experiment.splits' asks for grouped, but given subsets belong to the given split: "
+            "set subsets.source to drawn"
+        )
+    grouped = [grouped_arm(arm) for arm in config["experiment"]["arms"]]
+    for arm in grouped:
+        if arm in config["arms"]:
+            raise UserError(
+                f"key 'arms.{arm}': experiment.splits makes an arm of that name: choose another"
+            )
+    return grouped
+
+
 def _check_blocks(key: str, names: list[str], blocks: tuple[str, ...]) -> None:
     try:
         expand_blocks(names, blocks)
@@ -141,25 +163,33 @@ def _check_blocks(key: str, names: list[str], blocks: tuple[str, ...]) -> None:
 
 def _check_datasets(config: dict) -> None:
     for name, dataset in config["datasets"].items():
-        pattern = dataset["group_pattern"]
-        if pattern is not None:
-            try:
-                groups = set(re.compile(pattern).groupindex)
-            except re.error as error:
-                raise UserError(
-                    f"key 'datasets.{name}.group_pattern' is no regular expression ({error}): mend it"
-                ) from None
-            if not groups or groups - {"slide", "field"}:
-                raise UserError(
-                    f"key 'datasets.{name}.group_pattern' must name the groups (?P<slide>...) "
-                    f"and, if wanted, (?P<field>...), and no others"
-                )
-        for alias, target in dataset.get("aliases", {}).items():
-            if target not in dataset["classes"]:
-                raise UserError(
-                    f"key 'datasets.{name}.aliases.{alias}' names the class '{target}': "
-                    + did_you_mean(target, dataset["classes"])
-                )
+        _check_dataset(f"datasets.{name}", dataset, dataset.get("classes", []))
+    for name, dataset in config["external"].items():
+        if name in config["datasets"]:
+            raise UserError(f"key 'external.{name}': a data set has that name: choose another")
+        _check_dataset(f"external.{name}", dataset, config["datasets"]["wbc"]["classes"])
+
+
+def _check_dataset(key: str, dataset: dict, classes: list[str]) -> None:
+    pattern = dataset.get("group_pattern")
+    if pattern is not None:
+        try:
+            groups = set(re.compile(pattern).groupindex)
+        except re.error as error:
+            raise UserError(
+                f"key '{key}.group_pattern' is no regular expression ({error}): mend it"
+            ) from None
+        if not groups or groups - {"slide", "field"}:
+            raise UserError(
+                f"key '{key}.group_pattern' must name the groups (?P<slide>...) "
+                f"and, if wanted, (?P<field>...), and no others"
+            )
+    for alias, target in dataset.get("aliases", {}).items():
+        if target not in classes:
+            raise UserError(
+                f"key '{key}.aliases.{alias}' names the class '{target}': "
+                + did_you_mean(target, classes)
+            )
 
 
 def _with_text_keys(value: Any) -> Any:
@@ -181,3 +211,20 @@ def normalise_config(config: dict) -> None:
     for recipe in recipes:
         if isinstance(recipe, dict) and recipe.get("masks") is False:
             recipe["masks"] = "off"
+
+
+def grouped_arm(arm: str) -> str:
+    """Name of the arm that follows the recipe of ``arm`` on the grouped split."""
+    return f"{arm}Grouped"
+
+
+def add_grouped_arms(config: dict) -> None:
+    """Where experiment.splits asks for it, declare and list, in place, a grouped copy of every listed arm."""
+    experiment, arms = config["experiment"], config["arms"]
+    if "grouped" not in experiment["splits"]:
+        return
+    given = [arm for arm in experiment["arms"] if arms[arm].get("split") != "grouped"]
+    for arm in given:
+        title = f"{arms[arm]['title']}, split by slide"
+        arms[grouped_arm(arm)] = {**arms[arm], "title": title, "split": "grouped"}
+    experiment["arms"] = [*given, *map(grouped_arm, given)]

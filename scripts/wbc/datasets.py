@@ -16,7 +16,8 @@ class Layout:
     """Where the images of a data set lie below its folder.
 
     With ``classes``: ``<split folder>/data/<class>/<file>`` and masks ``<split folder>/mask/<class>/<file>``;
-    without: ``<file>``, all images in one folder and without labels.
+    without: ``<file>``, all images in one folder and without labels. With classes but no ``splits``, an external
+    test set: ``<class>/<file>``, of any of the classes, without masks.
     """
 
     classes: tuple[str, ...] = ()
@@ -160,6 +161,14 @@ def _scan_split(
             )
 
 
+def _scan_external(root: Path, layout: Layout, problems: list[Problem]) -> Iterator[FoundImage]:
+    for label, folders in class_folders(root, layout, problems, root).items():
+        for path in (folder / name for folder in folders for name in image_names(folder)):
+            slide, within = parse_group(path.stem, layout.group_pattern)
+            relative = path.relative_to(root).as_posix()
+            yield FoundImage(f"{label}/{path.name}", relative, "test", label, "", slide, within)
+
+
 def scan_dataset(root: Path | str, layout: Layout) -> tuple[list[FoundImage], list[Problem]]:
     """List the images of a data set, sorted by split, class (in the config's order) and name.
 
@@ -170,7 +179,9 @@ def scan_dataset(root: Path | str, layout: Layout) -> tuple[list[FoundImage], li
     if not root.is_dir():
         raise UserError(f"{root} does not exist: set the data set's folder in the config")
     problems: list[Problem] = []
-    if layout.classes:
+    if layout.classes and not layout.splits:
+        images = list(_scan_external(root, layout, problems))
+    elif layout.classes:
         images = [
             image
             for role, split in layout.splits.items()
@@ -182,7 +193,9 @@ def scan_dataset(root: Path | str, layout: Layout) -> tuple[list[FoundImage], li
             slide, within = parse_group(Path(name).stem, layout.group_pattern)
             images.append(FoundImage(name, name, "train", "", "", slide, within))
     if not images:
-        expected = "<split>/data/<class>/*.jpg" if layout.classes else "*.jpg"
+        expected = "*.jpg"
+        if layout.classes:
+            expected = "<split>/data/<class>/*.jpg" if layout.splits else "<class>/*.jpg"
         raise UserError(f"{root} holds no images: expected {expected} (JPEG, PNG, TIFF, BMP)")
     seen: set[str] = set()
     for image in images:

@@ -60,6 +60,32 @@ def contact_sheet(
     save_figure(figure, path)
 
 
+def pair_sheet(
+    path: Path | str, pairs: Sequence[tuple[str, np.ndarray, np.ndarray]], empty_text: str
+) -> None:
+    """Draw pairs of pictures side by side, four pairs to a row.
+
+    Args:
+        pairs: (title of any number of lines, picture, picture); pictures uint8 (h, w, 3).
+        empty_text: written on the sheet where there are no pairs.
+    """
+    if not pairs:
+        contact_sheet(path, [], [], empty_text)
+        return
+    columns = min(4, len(pairs))
+    rows = -(-len(pairs) // columns)
+    figure, grid = plt.subplots(
+        *(rows, columns), figsize=(3.6 * columns, 2.4 * rows), squeeze=False, layout="constrained"
+    )
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, (title, first, second) in zip(grid.flat, pairs, strict=False):
+        gap = np.full((len(first), max(1, len(first) // 32), 3), 255, np.uint8)
+        axes.imshow(np.concatenate([first, gap, second], axis=1))
+        axes.set_title(title, fontsize=6)
+    save_figure(figure, path)
+
+
 def training_curves(
     path: Path | str, title: str, panels: Sequence[tuple[str, Sequence[Sequence[dict]]]]
 ) -> None:

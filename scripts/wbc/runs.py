@@ -203,6 +203,7 @@ def classifier_metadata(
         "mask_use": getattr(arguments, "mask_use", "off"),
         "training": settings_metadata(settings),
         "seed": arguments.seed,
+        "state": "complete",
     }
 
 

@@ -7,11 +7,17 @@ its own) stands at place floor(i n / m): then the first floor(f n) images hold a
 ones for every f, and the first floor(f m) of them keep their mask in the subset.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
+from sklearn.model_selection import train_test_split
+
+from wbc.groups import held_out, slides_of
+
+#: Fewer images of a class than this in a subset: none of the subset is held out for validation.
+LEAST_FOR_VALIDATION = 5
 
 
 def share_of(fraction: str, count: int) -> int:
@@ -71,3 +77,36 @@ def draw_subset(train: Sequence[dict[str, str]], fraction: str, seed: int) -> li
             masks_left -= uses_mask
             subset.append({"id": rows[place]["id"], "label": label, "mask": str(int(uses_mask))})
     return sorted(subset, key=lambda row: row["id"])
+
+
+def mark_validation(
+    subset: Sequence[dict[str, str]],
+    share: float,
+    seed: int,
+    index_of: Mapping[str, dict[str, str]] | None = None,
+) -> list[dict[str, str]]:
+    """Add the column ``part`` to a subset: ``validation`` for ``share`` of it, stratified by class, else ``train``.
+
+    All are ``train`` where a class has fewer than five images in the subset, or where whole slides leave a
+    class out of either part.
+
+    Args:
+        index_of: id -> row of the index; given, no slide is in both parts.
+    """
+    labels = [row["label"] for row in subset]
+    validation = np.zeros(len(subset), bool)
+    if share and min(Counter(labels).values()) >= LEAST_FOR_VALIDATION:
+        if index_of is None:
+            places = np.arange(len(subset))
+            _, chosen = train_test_split(
+                places, test_size=share, random_state=seed, stratify=labels
+            )
+            validation[chosen] = True
+        else:
+            slides = slides_of([index_of[row["id"]] for row in subset])
+            whole = held_out(labels, slides, share, seed)
+            validation = validation if whole is None else whole
+    return [
+        {**row, "part": "validation" if held else "train"}
+        for row, held in zip(subset, validation, strict=True)
+    ]

@@ -2,15 +2,13 @@
 
 import pytest
 from builders import call, failure, half_mask, index, save, write_labelled
-from PIL import Image
 
-from check_datasets import duplicates_across_splits
 from wbc.files import read_csv
 
 SPLITS = {"train": "train", "test": "val"}
 KINDS = [
     *("undecodable_image", "unknown_class_folder", "mask_without_image"),
-    *("mask_of_another_size", "undecodable_mask", "same_image_in_two_splits"),
+    *("mask_of_another_size", "undecodable_mask"),
 ]
 NAME = "95-8-27-0_0_0.png"
 
@@ -40,13 +38,6 @@ def undecodable_mask(raw):
     return f"train/mask/Basophil/{NAME}", "replace or remove"
 
 
-def same_image_in_two_splits(raw):
-    """The same picture, in another format."""
-    with Image.open(raw / "train/data/Basophil" / NAME) as image:
-        save(image, raw / "val/data/Basophil/other.bmp")
-    return "val/data/Basophil/other.bmp", f"train/data/Basophil/{NAME}: remove one"
-
-
 def empty_class(raw):
     for path in (raw / "val/data/Basophil").iterdir():
         path.unlink()
@@ -69,7 +60,6 @@ def check(tmp_path):
         assert index(raw, tmp_path, SPLITS) == 0
         return said, {
             "datasets": ["wbc"],
-            "indexes": [tmp_path / "index.csv"],
             "problems": [tmp_path / "problems.csv"],
             "policy": {**dict.fromkeys(KINDS, policy), **policies},
             "report": tmp_path / "report.csv",
@@ -81,7 +71,7 @@ def check(tmp_path):
 
 DAMAGES = [
     *(undecodable_image, unknown_class_folder, mask_without_image),
-    *(mask_of_another_size, undecodable_mask, same_image_in_two_splits),
+    *(mask_of_another_size, undecodable_mask),
 ]
 
 
@@ -150,27 +140,6 @@ def test_tables_are_matched_to_their_data_sets(check, tmp_path, capsys):
     (tmp_path / "none.csv").write_text("kind,path,detail\n")
     options |= {
         "datasets": ["cam16", "wbc"],
-        "indexes": [tmp_path / "index.csv"] * 2,
         "problems": [tmp_path / "none.csv", tmp_path / "problems.csv"],
     }
     assert "error: wbc: " in failure(capsys, "check_datasets", **options)
-
-
-def row(path, split, pixels):
-    return {"path": path, "split": split, "pixel_sha256": pixels}
-
-
-def test_duplicates_count_across_splits_only():
-    assert duplicates_across_splits([row("a", "train", "1"), row("b", "train", "1")]) == []
-    problems = duplicates_across_splits(
-        [
-            row("a", "train", "1"),
-            row("b", "train", "1"),
-            row("c", "test", "2"),
-            row("d", "test", "1"),
-            row("e", "validation", "2"),
-        ]
-    )
-    assert [problem["path"] for problem in problems] == ["d", "e"]
-    assert "same picture as a:" in problems[0]["detail"]
-    assert "same picture as c:" in problems[1]["detail"]

@@ -6,7 +6,13 @@ import pytest
 import yaml
 from builders import REPOSITORY
 
-from wbc.configuration import check_config, did_you_mean, fraction_label, normalise_config
+from wbc.configuration import (
+    add_grouped_arms,
+    check_config,
+    did_you_mean,
+    fraction_label,
+    normalise_config,
+)
 from wbc.files import UserError
 
 SCHEMA = REPOSITORY / "schemas/config.schema.yaml"
@@ -136,6 +142,37 @@ def test_overlays_were_found():
             ["datasets.wbc.aliases.Eos", "did you mean 'Eosinophil'?"],
         ),
         ("table: {figures: {figure6: resnetTwoStages}}", ["table.figures", "'resnetTwoStages'"]),
+        ("leakage: {slide: stop}", ["leakage.slide", "known: error, warn, ignore"]),
+        ("leakage: {near_duplicate_distance: 65}", ["leakage.near_duplicate_distance"]),
+        ("leakage: {near_duplicate_correlation: 0}", ["leakage.near_duplicate_correlation"]),
+        ("problems: {same_image_in_two_splits: warn}", ["'same_image_in_two_splits'"]),
+        ("experiment: {splits: [grouped]}", ["experiment.splits"]),
+        ("experiment: {splits: [given, sloped]}", ["experiment.splits.1"]),
+        (
+            "experiment: {splits: [given, grouped]}\nsubsets: {source: given}",
+            ["experiment.splits", "subsets.source"],
+        ),
+        (
+            "experiment: {splits: [given, grouped], arms: [resnet, combinedNet]}\n"
+            "arms: {resnetGrouped: {title: t, masks: append, "
+            "encoders: [{encoder: resnet_cam16, trained: []}]}}",
+            ["arms.resnetGrouped", "choose another"],
+        ),
+        ("subsets: {validation_share: 1}", ["subsets.validation_share"]),
+        ("classification: {selection: best}", ["classification.selection", "known: last"]),
+        (
+            "pretraining: {cam16: {training: {selection: last}}}",
+            ["cam16.training.selection", "only the section classification"],
+        ),
+        ("external: {Test_A: {folder: a}}", ["Test_A"]),
+        ("external: {TestA: {}}", ["external.TestA", "'folder'"]),
+        ("external: {TestA: {folder: a, classes: [b]}}", ["'classes'", "external.TestA"]),
+        ("external: {wbc: {folder: a}}", ["external.wbc", "choose another"]),
+        (
+            "external: {TestA: {folder: a, aliases: {Neut: Neutrophill}}}",
+            ["external.TestA.aliases.Neut", "did you mean 'Neutrophil'?"],
+        ),
+        ("external: {TestA: {folder: a, group_pattern: '('}}", ["external.TestA.group_pattern"]),
         ("table: {reported: {resnett: 3}}", ["table.reported", "did you mean 'resnet'?"]),
         (
             "subsets: {source: given, fractions: [50, 2.5]}",
@@ -231,3 +268,27 @@ def test_fraction_labels(fraction, label):
 def test_did_you_mean():
     assert did_you_mean("epoch", ["epochs", "flips"]) == "did you mean 'epochs'?"
     assert did_you_mean("zzz", ["epochs", "flips"]) == "known: epochs, flips"
+
+
+def test_a_grouped_split_gives_every_listed_arm_a_copy():
+    config = check(
+        "experiment: {arms: [resnet, combinedNet], splits: [given, grouped]}\n"
+        "table: {figures: {figure4: resnet, figure5: resnetGrouped}}"
+    )
+    add_grouped_arms(config)
+    assert config["experiment"]["arms"] == [
+        *("resnet", "combinedNet", "resnetGrouped", "combinedNetGrouped")
+    ]
+    copy_of_resnet = {**config["arms"]["resnetGrouped"]}
+    assert copy_of_resnet.pop("split") == "grouped"
+    assert copy_of_resnet.pop("title") == "without additional information, split by slide"
+    assert copy_of_resnet.items() < config["arms"]["resnet"].items()
+    again = copy.deepcopy(config)
+    add_grouped_arms(again)
+    assert again == config
+
+
+def test_the_given_split_alone_adds_no_arm():
+    config = check("")
+    add_grouped_arms(config)
+    assert config == CONFIG

@@ -204,3 +204,36 @@ def test_listing_hash_sees_new_removed_renamed_and_resized_files(raw):
     (raw / "val/data/Neutrophil/95-8-27-1_0_0.png").unlink()
     hashes.append(listing_hash(raw))
     assert len(set(hashes)) == 5
+
+
+@pytest.fixture
+def external(tmp_path):
+    """Two of the three classes, one of them under another name."""
+    for path in ("Basophil/7-1_2_0.png", "Basophil/b.jpg", "Eosinophils/a.png"):
+        save(Image.new("RGB", (8, 8)), tmp_path / "external" / path)
+    return tmp_path / "external"
+
+
+EXTERNAL = Layout(tuple(CLASSES), LAYOUT.aliases, group_pattern=PATTERN)
+
+
+def test_an_external_test_set_may_lack_classes(external):
+    images, problems = scan_dataset(external, EXTERNAL)
+    assert problems == []
+    assert [(i.id, i.path, i.split, i.label, i.mask, i.slide) for i in images] == [
+        *(("Basophil/7-1_2_0.png", "Basophil/7-1_2_0.png", "test", "Basophil", "", "7-1"),),
+        *(("Basophil/b.jpg", "Basophil/b.jpg", "test", "Basophil", "", ""),),
+        *(("Eosinophil/a.png", "Eosinophils/a.png", "test", "Eosinophil", "", ""),),
+    ]
+
+
+def test_an_external_folder_of_another_class_is_a_problem(external):
+    save(Image.new("RGB", (8, 8)), external / "Blast/a.png")
+    images, problems = scan_dataset(external, EXTERNAL)
+    assert len(images) == 3
+    assert kinds(problems) == [("unknown_class_folder", "Blast")]
+
+
+def test_an_external_folder_without_classes_is_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"holds no images: expected <class>/\*\.jpg"):
+        scan_dataset(tmp_path, EXTERNAL)

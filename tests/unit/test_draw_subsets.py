@@ -47,7 +47,7 @@ def test_a_drawn_subset(wbc_data, options):
     assert call("draw_subsets", **options) == 0
     train = [row for row in wbc_data.index if row["split"] == "train"]
     rows = rows_of(options)
-    assert rows == draw_subset(train, "50", 1)
+    assert rows == [{**row, "part": "train"} for row in draw_subset(train, "50", 1)]
     # 8 images of each class, 2 of them with a mask.
     assert len(rows) == 12
     assert sum(row["mask"] == "1" for row in rows) == 3
@@ -72,6 +72,21 @@ def test_everything_at_100_per_cent(wbc_data, options):
     assert {row["id"]: row["mask"] for row in rows_of(options)} == expected
 
 
+def test_a_share_for_validation_changes_the_part_alone(options, capsys):
+    assert call("draw_subsets", **options | {"fraction": 100}) == 0
+    before = rows_of(options)
+    share = {"validation_share": 0.25}
+    assert call("draw_subsets", **options | {"fraction": 100}, **share) == 0
+    after = rows_of(options)
+    assert [{**row, "part": "train"} for row in after] == before
+    held = [row["label"] for row in after if row["part"] == "validation"]
+    assert held == [label for label in CLASSES for _ in range(2)]
+    # Four images of each class are too few.
+    assert call("draw_subsets", **options, **share) == 0
+    assert {row["part"] for row in rows_of(options)} == {"train"}
+    assert "all are train" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("fraction", ["0", "100.5", "-3"])
 def test_an_impossible_fraction_is_one_line(options, capsys, fraction):
     line = failure(capsys, "draw_subsets", **options | {"fraction": fraction})
@@ -82,7 +97,12 @@ def test_a_given_subset_is_matched_by_class_and_file_name(options, given):
     _, given_options = given
     assert call("draw_subsets", **options, **given_options) == 0
     assert rows_of(options) == [
-        {"id": f"train/{label}/95-8-27-0_{field}.png", "label": label, "mask": mask}
+        {
+            "id": f"train/{label}/95-8-27-0_{field}.png",
+            "label": label,
+            "mask": mask,
+            "part": "train",
+        }
         for label in CLASSES
         for field, mask in (("0_1", "1"), ("1_2", "0"))
     ]

@@ -6,7 +6,7 @@ import pytest
 from builders import colours_in
 from PIL import Image
 
-from wbc.figures import cluster_scatter, contact_sheet, training_curves
+from wbc.figures import cluster_scatter, contact_sheet, pair_sheet, training_curves
 
 
 def history(epochs: int = 4, lift: float = 0.0) -> list[dict[str, str]]:
@@ -80,3 +80,16 @@ def test_scatter_has_a_colour_per_cluster(tmp_path):
 def test_figures_are_closed(tmp_path):
     training_curves(tmp_path / "a.png", "title", [("100 %", [history()])])
     assert plt.get_fignums() == []
+
+
+def test_pairs_stand_four_to_a_row(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    sizes = {}
+    for count in (0, 1, 4, 5):
+        path = tmp_path / f"{count}.png"
+        pair_sheet(path, [("one\ntwo", picture, picture)] * count, "none were found")
+        with Image.open(path) as image:
+            sizes[count] = image.size
+        assert colours_in(path) > (10 if count else 1)
+    assert sizes[4] == (4 * sizes[1][0], sizes[1][1])
+    assert sizes[5] == (sizes[4][0], 2 * sizes[4][1])

@@ -20,6 +20,8 @@ WRITTEN_BY_PARAMS = {
     "{params.given_folder}": ["--given-folder"],
     "{params.true_types}": ["--true-types"],
     "{params.synthetic}": ["--synthetic"],
+    "{params.grouped_index}": ["--grouped-index"],
+    "{params.validation}": ["--validation-share", "--keep-slides-whole"],
 }
 
 

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from wbc.subsets import draw_subset, seeded_order, share_of
+from wbc.subsets import draw_subset, mark_validation, seeded_order, share_of
 
 CLASSES = ["Basophil", "Eosinophil", "Lymphocyte", "Monocyte", "Neutrophil"]
 #: The published data set: images and masks of each class in the training split.
@@ -153,3 +153,39 @@ def test_masked_images_are_spread_evenly(total):
             seen += masked[place]
             # Never fewer masks than their share of the images taken so far.
             assert seen >= taken * with_mask // total
+
+
+def parts(subset, **options) -> list[str]:
+    return [row["part"] for row in mark_validation(subset, **options)]
+
+
+def test_validation_is_a_share_of_each_class():
+    subset = draw_subset(index_of(IMAGES, MASKS), "10", 1)
+    marked = mark_validation(subset, share=0.2, seed=1)
+    assert [{k: row[k] for k in ("id", "label", "mask")} for row in marked] == subset
+    held = [row for row in marked if row["part"] == "validation"]
+    # 20 % of 17, 61, 201, 46, 517.
+    for count, expected in zip(counts(held)[0], [3.4, 12.2, 40.2, 9.2, 103.4], strict=True):
+        assert abs(count - expected) < 1
+    assert marked == mark_validation(subset, share=0.2, seed=1)
+    assert marked != mark_validation(subset, share=0.2, seed=2)
+
+
+@pytest.mark.parametrize(("smallest", "held"), [(4, 0), (5, 11)])
+def test_no_validation_where_a_class_has_fewer_than_five_images(smallest, held):
+    """20 % of 50 + 5."""
+    subset = draw_subset(index_of([50, smallest], [0, 0], ["a", "b"]), "100", 1)
+    assert parts(subset, share=0.2, seed=0).count("validation") == held
+    assert "validation" not in parts(subset, share=0, seed=0)
+
+
+def test_validation_on_slides_of_its_own():
+    rows = index_of([60, 40], [0, 0], ["a", "b"])
+    slide_of = {row["id"]: {**row, "slide": f"s{n % 10}"} for n, row in enumerate(rows)}
+    marked = mark_validation(draw_subset(rows, "100", 1), 0.2, 0, slide_of)
+    held = {slide_of[row["id"]]["slide"] for row in marked if row["part"] == "validation"}
+    left = {slide_of[row["id"]]["slide"] for row in marked if row["part"] == "train"}
+    assert len(held) == 2
+    assert len(left) == 8
+    one = {name: {**row, "slide": "s"} for name, row in slide_of.items()}
+    assert parts(draw_subset(rows, "100", 1), share=0.2, seed=0, index_of=one) == ["train"] * 100

@@ -12,4 +12,4 @@ def test_two_runs_are_byte_identical(finished, make_copy):
                 continue
             assert (second.folder / name).read_bytes() == path.read_bytes(), name
             compared += 1
-    assert compared == 2 + (6 + 2) + (6 + 3) + 2
+    assert compared == 2 + (6 + 3) + (6 + 3) + 2

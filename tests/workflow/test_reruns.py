@@ -3,6 +3,7 @@
 import pytest
 
 ALL_TABLES = {"evaluate": 1, "summarize": 1}
+AUDIT = {"audit_leakage": 1, "check_leakage": 1}
 
 
 def test_nothing_to_do_after_a_run(finished):
@@ -45,6 +46,33 @@ def test_a_table_option_reruns_only_the_table(finished):
     assert finished.planned("--config", "table={decimals: 3}") == {"summarize": 1}
 
 
+def test_a_leakage_threshold_reruns_the_audit_and_no_training(finished):
+    planned = finished.planned("--config", "leakage={near_duplicate_distance: 4}")
+    assert planned == AUDIT
+
+
+def test_a_grouped_split_adds_its_arms_and_packs_nothing_again(finished):
+    planned = finished.planned("--config", "experiment={splits: [given, grouped]}")
+    assert planned == {
+        "split_by_group": 1,
+        **AUDIT,
+        "draw_subsets": 2,
+        "train_wbc": 6,
+        **ALL_TABLES,
+    }
+
+
+def test_an_external_test_set_trains_nothing(finished):
+    planned = finished.planned("--config", "external={Again: {folder: WBC_100/val/data}}")
+    assert planned == {
+        "index_images": 1,
+        "check_datasets": 1,
+        "pack_images": 1,
+        **AUDIT,
+        "predict_external": 6,
+    }
+
+
 def test_other_masks_of_cam16_leave_the_arm_without_additional_information_alone(finished):
     planned = finished.planned("--config", "pretraining={cam16: {masks: append}}")
     assert planned == {"train_cam16": 1, "train_wbc": 4, "plot_curves": 1, **ALL_TABLES}
@@ -53,7 +81,7 @@ def test_other_masks_of_cam16_leave_the_arm_without_additional_information_alone
 @pytest.mark.parametrize(
     ("module", "rules"),
     [
-        ("tables", {"summarize": 1}),
+        ("tables", {"summarize": 1, **AUDIT}),
         ("metrics", {**ALL_TABLES}),
         (
             "clustering",

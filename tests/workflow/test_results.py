@@ -39,6 +39,11 @@ def results(finished) -> Path:
         "figures/figure5.png",
         "masked/wbc_contact_sheet.png",
         "masked/cam16_contact_sheet.png",
+        "leakage/pairs.csv",
+        "leakage/leakage.md",
+        "leakage/thumbnails.png",
+        "leakage/slide_only.csv",
+        "predictions/slide_only.csv",
         "history/pRCC_autoencoder.csv",
         "history/resnet_cam16.csv",
         "history/pRCC_clustered_resnet.csv",
@@ -107,6 +112,19 @@ def test_smaller_subsets_lie_in_larger_ones(results):
     assert ids["10"] < ids["100"]
     train = {r["id"] for r in read(results / "images/wbc_index.csv") if r["split"] == "train"}
     assert ids["100"] == train
+
+
+def test_drawn_cells_are_no_copies_and_share_slides_but_no_fields(results):
+    kinds = {row["kind"] for row in read(results / "leakage/pairs.csv")}
+    assert kinds == {"slide"}
+    index = read(results / "images/wbc_index.csv")
+    test_ids = [row["id"] for row in index if row["split"] == "test"]
+    assert [row["id"] for row in read(results / "predictions/slide_only.csv")] == test_ids
+
+
+def test_without_validation_all_of_a_subset_is_trained_on(results):
+    for path in results.glob("subsets/**/*.csv"):
+        assert {row["part"] for row in read(path)} == {"train"}, path
 
 
 def test_checkpoints_load_without_pickled_code(results):

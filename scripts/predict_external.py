@@ -1,0 +1,56 @@
+"""Predict an external test set with one trained classifier.
+
+The images were packed as the training images were; they have no masks, whatever the arm was trained with.
+Writes one row per image: id, label, predicted, p_<class>.
+"""
+
+import argparse
+from collections.abc import Sequence
+
+import torch
+
+from wbc import runs
+from wbc.arrays import open_packed
+from wbc.checkpoints import load_classifier
+from wbc.cli import make_parser, run_script
+from wbc.device import add_compute_arguments, start
+from wbc.files import UserError, read_csv
+from wbc.training import image_set
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = make_parser(__doc__)
+    parser.add_argument("--checkpoint", required=True, help=".pt of train_wbc")
+    parser.add_argument("--index", required=True, help="CSV of index_images")
+    parser.add_argument("--images", required=True, help=".npy of pack_images")
+    parser.add_argument("--ids", required=True, help="CSV of pack_images")
+    add_compute_arguments(parser)
+    parser.add_argument("--predictions", required=True, help="CSV to write")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> None:
+    runtime = start(arguments.device, arguments.precision, arguments.threads)
+    images = open_packed(arguments.images, arguments.ids)
+    model, metadata = load_classifier(arguments.checkpoint)
+    if metadata["image_size"] != images.array.shape[1]:
+        raise UserError(
+            f"{arguments.checkpoint} takes images of {metadata['image_size']} pixels, "
+            f"{arguments.images} has {images.array.shape[1]}: run pack_images with the same images.size"
+        )
+    samples = runs.split_samples(read_csv(arguments.index), "test")
+    classes = metadata["classes"]
+    test_set = None
+    if metadata["state"] == "complete":
+        test_set = image_set(*runs.select(samples, classes, images, None, "off"), runtime)
+    model.to(runtime.device, memory_format=torch.channels_last)
+    ids = [sample.id for sample in samples]
+    runs.write_predictions(arguments.predictions, ids, test_set, classes, model, runtime)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_script(run, build_parser(), argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

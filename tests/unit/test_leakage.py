@@ -1,0 +1,125 @@
+"""What is compared with what, and what a comparison lists."""
+
+import numpy as np
+import pytest
+
+from wbc.duplicates import Thumbnails
+from wbc.leakage import COLUMNS, GROUPED, Part, compare, comparisons, counts_table
+
+GENERATOR = np.random.default_rng(0)
+#: Soft patterns, each unlike the others.
+PICTURES = np.kron(
+    GENERATOR.integers(0, 256, (12, 8, 8, 3), dtype=np.uint8), np.ones((1, 4, 4, 1), np.uint8)
+)
+
+
+def row(name, place, slide="", field="", file=None, pixels=None):
+    return {
+        "id": name,
+        "label": "a",
+        "slide": slide,
+        "field": field,
+        "file_sha256": file or f"f{name}",
+        "pixel_sha256": pixels or f"p{name}",
+        "place": place,
+    }
+
+
+def part(dataset, split, rows, names=None):
+    pictures = PICTURES[[row["place"] for row in rows]]
+    return Part(dataset, split, rows, Thumbnails(pictures), names or dataset)
+
+
+def titles(pairs):
+    return {(first.title, second.title) for first, second in pairs}
+
+
+def test_the_later_split_is_compared_with_the_earlier_and_every_set_with_the_tests():
+    parts = [
+        part(*names, [row("x", 0)])
+        for names in (
+            *(("wbc", "train"), ("wbc", "test"), (GROUPED, "test"), (GROUPED, "train")),
+            *(("cam16", "test"), ("cam16", "validation"), ("prcc", "train"), ("Ext", "test")),
+        )
+    ]
+    assert titles(comparisons(parts, ["Ext"])) == {
+        ("wbc train", "wbc test"),
+        ("wbc train", "wbc train"),
+        ("wbc_grouped train", "wbc_grouped test"),
+        ("cam16 validation", "cam16 test"),
+        ("cam16 test", "wbc test"),
+        ("cam16 validation", "wbc test"),
+        ("prcc train", "wbc test"),
+        *(
+            (f"{part}", "wbc_grouped test")
+            for part in ("cam16 test", "cam16 validation", "prcc train")
+        ),
+        ("wbc train", "Ext test"),
+        ("wbc_grouped train", "Ext test"),
+        ("cam16 test", "Ext test"),
+        ("cam16 validation", "Ext test"),
+        ("prcc train", "Ext test"),
+    }
+
+
+@pytest.fixture
+def pair():
+    train = part(
+        "wbc",
+        "train",
+        [
+            row("a", 0, "s1", "s1/1", file="same"),
+            row("b", 1, "s1", "s1/2", pixels="same"),
+            row("c", 2, "s2", "s2/1"),
+            row("d", 3, "s3", "s3/1"),
+        ],
+    )
+    test = part(
+        "wbc",
+        "test",
+        [
+            row("A", 0, "s1", "s1/1", file="same", pixels="pa"),
+            row("B", 1, "s2", "s2/9", pixels="same"),
+            row("C", 2, "s2", "s2/8"),
+            row("D", 7, "s9", "s9/1"),
+        ],
+    )
+    return train, test
+
+
+def test_an_image_is_listed_once_under_its_most_certain_kind(pair):
+    rows = compare(*pair, distance=6, correlation=0.96)
+    copies = [(r["kind"], r["first_id"], r["second_id"]) for r in rows if "first_id" in r]
+    assert copies == [("bytes", "a", "A"), ("pixels", "b", "B"), ("near_duplicates", "c", "C")]
+    assert rows[2]["correlation"] == pytest.approx(1)
+    assert all(set(r) <= set(COLUMNS) for r in rows)
+
+
+def test_slides_and_fields_have_one_row_each_with_counts(pair):
+    rows = compare(*pair, distance=6, correlation=0.96)
+    groups = [
+        (r["kind"], r["group"], r["first_images"], r["second_images"])
+        for r in rows
+        if r["kind"] in ("slide", "field")
+    ]
+    assert groups == [("slide", "s1", 2, 1), ("slide", "s2", 1, 2), ("field", "s1/1", 1, 1)]
+
+
+def test_slides_of_other_naming_are_not_compared(pair):
+    train, test = pair
+    other = Part("prcc", "train", train.rows, train.thumbnails, "prcc")
+    kinds = [r["kind"] for r in compare(other, test, 6, 0.96)]
+    assert kinds == ["bytes", "pixels", "near_duplicates"]
+
+
+def test_within_one_part_each_copy_is_listed_once_and_no_slides():
+    rows = [row("a", 0, "s", file="x"), row("b", 1, "s"), row("c", 0, "s", file="x"), row("d", 1)]
+    train = part("wbc", "train", rows)
+    found = [(r["kind"], r["first_id"], r["second_id"]) for r in compare(train, train, 6, 0.96)]
+    assert found == [("bytes", "a", "c"), ("near_duplicates", "b", "d")]
+
+
+def test_the_table_counts_images_of_the_second_part(pair):
+    table = counts_table([pair], compare(*pair, 6, 0.96))
+    # s1 and s2 hold three of the four test images, field s1/1 one.
+    assert "| wbc test in wbc train | 4 | 1 | 1 | 1 | 3 (75 %) on 2 | 1 (25 %) on 1 |" in table

@@ -1,0 +1,70 @@
+"""A checkpoint on images of its own: the probabilities that the model gives, for the classes that are there."""
+
+import numpy as np
+import pytest
+import torch
+from builders import CLASSES, COLOURS, ON_CPU, SIDE, call, failure, index, pack, picture, save
+
+from wbc.checkpoints import classifier_state, save_checkpoint
+from wbc.device import Runtime
+from wbc.files import read_csv
+from wbc.networks import Classifier, ResNet18Encoder
+from wbc.training import image_set, predict
+
+CPU = Runtime(torch.device("cpu"), torch.float32, 1)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    encoder = ResNet18Encoder()
+    encoder.open_blocks([])
+    return Classifier({"imagenet_resnet18": encoder}, len(CLASSES)).eval()
+
+
+@pytest.fixture
+def options(model, tmp_path):
+    """An external set of two of the three classes, and a checkpoint."""
+    for label in ("Neutrophil", "Basophil"):
+        for number in range(2):
+            drawn = picture(COLOURS[label], number, (40, 36))
+            save(drawn, tmp_path / "raw" / label / f"{number}.png")
+    assert index(tmp_path / "raw", tmp_path, {}) == 0
+    assert pack(tmp_path / "raw", tmp_path) == 0
+    metadata = {
+        "classes": CLASSES,
+        "image_size": SIDE,
+        "encoders": [{"encoder": "imagenet_resnet18", "trained": []}],
+    }
+    save_checkpoint(tmp_path / "model.pt", classifier_state(model), metadata)
+    return {
+        "checkpoint": tmp_path / "model.pt",
+        "index": tmp_path / "index.csv",
+        "images": tmp_path / "images.npy",
+        "ids": tmp_path / "ids.csv",
+        **ON_CPU,
+        "predictions": tmp_path / "predictions.csv",
+    }
+
+
+def test_predictions_are_the_models(options, model):
+    assert call("predict_external", **options) == 0
+    rows = read_csv(options["predictions"])
+    assert list(rows[0]) == ["id", "label", "predicted", *(f"p_{name}" for name in CLASSES)]
+    assert [row["id"] for row in rows] == [
+        *("Basophil/0.png", "Basophil/1.png", "Neutrophil/0.png", "Neutrophil/1.png")
+    ]
+    assert [row["label"] for row in rows] == [row["id"].split("/")[0] for row in rows]
+    found = np.array([[float(row[f"p_{name}"]) for name in CLASSES] for row in rows])
+    pixels = image_set(np.load(options["images"]), None, CPU)
+    expected = predict(model, pixels, CPU).softmax(1).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert [row["predicted"] for row in rows] == [CLASSES[k] for k in expected.argmax(1)]
+
+
+def test_images_of_another_size_are_one_line(options, tmp_path, capsys):
+    assert pack(tmp_path / "raw", tmp_path, size=2 * SIDE) == 0
+    line = failure(capsys, "predict_external", **options)
+    assert f"takes images of {SIDE} pixels" in line
+    assert "images.size" in line
+    assert not options["predictions"].exists()
