@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     samples = runs.split_samples(read_csv(arguments.index), "test")
     classes = metadata["classes"]
     test_set = None
-    if metadata["state"] == "complete":
+    if metadata.get("state") != "diverged":
         test_set = image_set(*runs.select(samples, classes, images, None, "off"), runtime)
     model.to(runtime.device, memory_format=torch.channels_last)
     ids = [sample.id for sample in samples]
