@@ -27,5 +27,9 @@ rule all:
     input:
         "<results>/summary.csv",
         "<results>/summary.md",
+        "<results>/comparisons.csv",
+        "<results>/spread.csv",
+        "<results>/costs.csv",
+        "<results>/provenance.json",
         collect("<results>/figures/{figure}.png", figure=FIGURES),
         collect("<results>/masked/{dataset}_contact_sheet.png", dataset=LABELLED),

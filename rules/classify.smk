@@ -10,7 +10,7 @@ rule train_wbc:
         ids="<results>/images/wbc_ids.csv",
         masked=arm_masked_images,
         masked_ids=arm_masked_ids,
-        subset="<results>/subsets/replicate{replicate}/wbc_{fraction}.csv",
+        subset=run_subset,
         encoder_checkpoints=encoder_checkpoints,
     output:
         checkpoint="<results>/models/replicate{replicate}/{arm}_wbc_{fraction}.pt",
@@ -32,6 +32,7 @@ rule train_wbc:
         encoders=arm_encoders,
         classes=config["datasets"]["wbc"]["classes"],
         training=as_json(config["classification"]),
+        seed=initialisation_seed,
         resize=config["images"]["resize"],
         device=config["compute"]["device"],
         precision=config["compute"]["precision"],
@@ -48,7 +49,7 @@ rule train_wbc:
         " --encoder-checkpoints {input.encoder_checkpoints:q}"
         " --classes {params.classes:q}"
         " --training {params.training:q}"
-        " --seed {wildcards.replicate}"
+        " --seed {params.seed}"
         " --resize {params.resize}"
         " --device {params.device}"
         " --precision {params.precision}"

@@ -14,6 +14,7 @@ from wbc.configuration import check_config, fraction_label, normalise_config
 from wbc.datasets import listing_hash
 from wbc.dependencies import modules_of
 from wbc.files import UserError
+from wbc.predictions import crossed_replicate
 
 # `python` in a rule means the interpreter that runs Snakemake, whether its environment is activated or
 # not. A container has a PATH of its own.
@@ -32,8 +33,27 @@ DATASETS = [*LABELLED, "prcc"]
 ARMS = config["experiment"]["arms"]
 REPLICATES = [str(seed) for seed in config["experiment"]["replicates"]]
 FRACTIONS = [fraction_label(fraction) for fraction in config["subsets"]["fractions"]]
+# Extra runs <subset seed>x<initialisation seed>; given subsets leave nothing to cross.
+CROSSED_REPLICATES = [
+    str(seed)
+    for seed in config["experiment"]["crossed"]["replicates"]
+    if str(seed) in REPLICATES and config["subsets"]["source"] == "drawn"
+]
+CROSSED_FRACTIONS = [
+    fraction_label(fraction)
+    for fraction in config["experiment"]["crossed"]["fractions"]
+    if fraction_label(fraction) in FRACTIONS and len(CROSSED_REPLICATES) > 1
+]
+CROSSED_RUNS = [
+    crossed_replicate(subset, initialisation)
+    for subset in CROSSED_REPLICATES
+    for initialisation in CROSSED_REPLICATES
+]
 FIGURES = sorted(config["table"]["figures"])
 PRETRAINED_CLASSIFIERS = ["pRCC_clustered_resnet", "resnet_cam16"]
+PRETRAINED = [*PRETRAINED_CLASSIFIERS, "pRCC_autoencoder"]
+# How the epoch of the predictions is chosen; with `validation` runs also write predictions on validation images.
+SELECTION = config["classification"].get("selection", "last")
 SYNTHETIC = config["synthetic"]["draw"]
 THREADS = config["compute"]["threads"]
 # A GPU job takes one GPU; with device: cpu none, so that a laptop trains several models at a time.
@@ -47,7 +67,7 @@ wildcard_constraints:
     digest="[0-9a-f]{12}",
     arm="[A-Za-z][A-Za-z0-9]*",
     fraction=r"[0-9]+(?:\.[0-9]+)?",
-    replicate="[0-9]+",
+    replicate="[0-9]+(?:x[0-9]+)?",
     figure="[A-Za-z0-9_]+",
 
 
@@ -164,9 +184,24 @@ def given_listing(wildcards):
     )
 
 
+def seeds_of(replicate):
+    """Subset seed and initialisation seed: the replicate "2" has 2 for both, "1x2" has 1 and 2."""
+    subset, _, initialisation = replicate.partition("x")
+    return subset, initialisation or subset
+
+
+def run_subset(wildcards):
+    subset, _ = seeds_of(wildcards.replicate)
+    return f"<results>/subsets/replicate{subset}/wbc_{wildcards.fraction}.csv"
+
+
+def initialisation_seed(wildcards):
+    return seeds_of(wildcards.replicate)[1]
+
+
 def subset_seed(wildcards):
     # Given subsets are the same for every replicate, and so is every image at 100 %.
-    return 0 if is_given(wildcards.fraction) else int(wildcards.replicate)
+    return 0 if is_given(wildcards.fraction) else int(seeds_of(wildcards.replicate)[0])
 
 
 def weights_file(network):
@@ -251,5 +286,29 @@ def figure_fractions(wildcards):
     return [fraction for fraction in FRACTIONS for _ in REPLICATES]
 
 
+def of_every_run(folder, ending="csv"):
+    return collect(
+        f"<results>/{folder}/replicate{{replicate}}/{{arm}}_wbc_{{fraction}}.{ending}",
+        arm=ARMS,
+        fraction=FRACTIONS,
+        replicate=REPLICATES,
+    )
+
+
 def results_folder(wildcards):
     return pathvar("results")
+
+
+def benchmarks_folder(wildcards):
+    return pathvar("benchmarks").replace("<results>", pathvar("results"))
+
+
+def baseline_of():
+    """Arms on another split than the baseline's are compared with that split's baseline."""
+    return {arm: "resnetGrouped" for arm in ARMS if arm.endswith("Grouped")}
+
+
+def containers_in_use():
+    if DeploymentMethod.APPTAINER not in workflow.deployment_settings.deployment_method:
+        return []
+    return [TOOLS_IMAGE, TORCH_IMAGE]

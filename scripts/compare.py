@@ -23,8 +23,13 @@ from pathlib import Path
 from wbc.cli import make_parser, run_script
 from wbc.comparison import METRICS, Comparison, compare, decide, difference_rows, obstacle
 from wbc.evaluation import Row, Scored, score
-from wbc.files import UserError, read_csv, write_csv
-from wbc.predictions import OWN_TEST_SET, groups_of, prediction_name, read_predictions
+from wbc.files import write_csv
+from wbc.predictions import (
+    add_test_set_arguments,
+    prediction_name,
+    read_predictions,
+    test_set_groups,
+)
 
 COLUMNS = [
     *("arm", "baseline", "fraction", "test_set", "metric", "replicate"),
@@ -38,17 +43,13 @@ COLUMNS = [
 def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
     parser.add_argument("--results", required=True, help="folder with predictions/")
-    parser.add_argument("--index", required=True, help="CSV of index_images: slides")
+    add_test_set_arguments(parser)
     parser.add_argument("--arms", nargs="+", required=True)
     parser.add_argument("--fractions", nargs="+", required=True)
     parser.add_argument("--replicates", nargs="+", required=True)
     parser.add_argument("--baseline", required=True, help="arm that the others are compared with")
     parser.add_argument(
         "--baseline-of", type=json.loads, default={}, help="JSON: arm -> another baseline"
-    )
-    parser.add_argument("--external", nargs="*", default=[], help="names of external test sets")
-    parser.add_argument(
-        "--external-indexes", nargs="*", default=[], help="their CSVs of index_images, in order"
     )
     parser.add_argument("--alpha", type=float, default=0.05, help="family-wise error rate")
     parser.add_argument("--margin", type=float, default=1.0, help="of equivalence, in points")
@@ -96,12 +97,7 @@ def family(
 
 
 def run(arguments: argparse.Namespace) -> None:
-    if arguments.external_indexes and len(arguments.external_indexes) != len(arguments.external):
-        raise UserError("--external-indexes must name one file for each of --external, or none")
-    groups = {OWN_TEST_SET: groups_of(read_csv(arguments.index))}
-    groups |= {name: {} for name in arguments.external}
-    for name, path in zip(arguments.external, arguments.external_indexes, strict=False):
-        groups[name] = groups_of(read_csv(path))
+    groups = test_set_groups(arguments)
     means: list[Row] = []
     replicates: list[Row] = []
     for test_set in groups:

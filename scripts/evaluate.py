@@ -36,11 +36,13 @@ from wbc.evaluation import (
 from wbc.files import UserError, read_csv, write_csv
 from wbc.predictions import (
     OWN_TEST_SET,
+    Predictions,
+    add_test_set_arguments,
     constant_predictions,
-    groups_of,
     majority_class,
     prediction_name,
     read_predictions,
+    test_set_groups,
 )
 
 COLUMNS = [
@@ -53,15 +55,11 @@ CONFUSION_COLUMNS = ["arm", "fraction", "replicate", "test_set", "label", "predi
 def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
     parser.add_argument("--results", required=True, help="folder with predictions/ and history/")
-    parser.add_argument("--index", required=True, help="CSV of index_images: labels and slides")
+    add_test_set_arguments(parser)
     parser.add_argument("--arms", nargs="+", required=True)
     parser.add_argument("--fractions", nargs="+", required=True)
     parser.add_argument("--replicates", nargs="+", required=True)
     parser.add_argument("--pretrained", nargs="*", default=[], help="classifiers without fraction")
-    parser.add_argument("--external", nargs="*", default=[], help="names of external test sets")
-    parser.add_argument(
-        "--external-indexes", nargs="*", default=[], help="their CSVs of index_images, in order"
-    )
     parser.add_argument(
         "--baseline-predictions", nargs="*", default=[], help="NAME=CSV with id, label, predicted"
     )
@@ -130,7 +128,8 @@ class Evaluation:
             images = scored.images if scored else None
             self.rows += [{**best, "n": images, **row} for row in history_rows(scored, history)]
 
-    def validation(self, file: str):
+    def validation(self, file: str) -> Predictions | None:
+        """Predictions on validation images, where there are any."""
         path = self.folder / "validation" / file
         return read_predictions(path) if self.selection == "validation" and path.is_file() else None
 
@@ -142,12 +141,7 @@ class Evaluation:
 def run(arguments: argparse.Namespace) -> None:
     evaluation = Evaluation(arguments)
     index = read_csv(arguments.index)
-    groups = groups_of(index)
-    if arguments.external_indexes and len(arguments.external_indexes) != len(arguments.external):
-        raise UserError("--external-indexes must name one file for each of --external, or none")
-    sets = {OWN_TEST_SET: groups, **{name: {} for name in arguments.external}}
-    for name, path in zip(arguments.external, arguments.external_indexes, strict=False):
-        sets[name] = groups_of(read_csv(path))
+    sets = test_set_groups(arguments)
     for test_set, (arm, fraction, replicate) in product(
         sets, product(arguments.arms, arguments.fractions, arguments.replicates)
     ):
@@ -155,10 +149,10 @@ def run(arguments: argparse.Namespace) -> None:
     evaluation.rows += mean_rows(evaluation.rows, evaluation.runs, evaluation.settings)
     majority = majority_class([row["label"] for row in index if row["split"] == "train"])
     test = {row["id"]: row["label"] for row in index if row["split"] == "test"}
-    evaluation.baseline("majority", score(constant_predictions(test, majority), groups))
+    evaluation.baseline("majority", score(constant_predictions(test, majority), sets[OWN_TEST_SET]))
     for pair in arguments.baseline_predictions:
         name, _, path = pair.partition("=")
-        evaluation.baseline(name, score(read_predictions(path), groups))
+        evaluation.baseline(name, score(read_predictions(path), sets[OWN_TEST_SET]))
     for name in arguments.pretrained:
         evaluation.model(name, {})
     write_csv(arguments.confusion, CONFUSION_COLUMNS, evaluation.confusion)

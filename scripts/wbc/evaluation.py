@@ -186,10 +186,11 @@ def combined_interval(runs: Sequence[Scored], metric: str, settings: Settings) -
     if not same_images(runs):
         return {"state": "test images differ between replicates: no interval"}
     found = estimate(runs, metric)
-    if found.error == 0:
-        # Every unit scored alike, so nothing varies, though that is no certainty.
-        if metric != "accuracy":
-            return {}
+    # Where every unit scored alike nothing varies, which is no certainty.
+    if found.error == 0 and metric != "accuracy":
+        return {}
+    single = len(runs) == 1 and not runs[0].units.grouped
+    if metric == "accuracy" and (single or found.error == 0):
         hits, images = int(runs[0].right.sum()), runs[0].images
         low, high = wilson_interval(hits, images, settings.alpha)
         return {"low": low, "high": high, "interval": "wilson"}

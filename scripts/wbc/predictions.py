@@ -1,5 +1,6 @@
 """Reading per-image predictions, and the groups (slides) that their images come from."""
 
+import argparse
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,15 @@ def prediction_name(
     return f"replicate{replicate}/{name}_wbc_{fraction}{suffix}.{ending}"
 
 
+def crossed_replicate(subset: str, initialisation: str) -> str:
+    """Label of the run with these two seeds.
+
+    >>> crossed_replicate("1", "2"), crossed_replicate("2", "2")
+    ('1x2', '2')
+    """
+    return subset if subset == initialisation else f"{subset}x{initialisation}"
+
+
 def read_predictions(path: Path | str) -> Predictions:
     """Read a CSV with the columns id, label, predicted and, mostly, p_<class>.
 
@@ -131,3 +141,30 @@ def units_of(ids: Sequence[str], groups: Mapping[str, str]) -> Units:
     if len(found) >= MINIMUM_GROUPS:
         return Units(codes, len(found), len(found))
     return Units(np.arange(len(ids)), len(ids), len(found))
+
+
+def add_test_set_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the index of the target's images and the external test sets."""
+    parser.add_argument("--index", required=True, help="CSV of index_images: labels and slides")
+    parser.add_argument("--external", nargs="*", default=[], help="names of external test sets")
+    parser.add_argument(
+        "--external-indexes",
+        nargs="*",
+        default=[],
+        help="their CSVs of index_images, in order; without, no slides",
+    )
+
+
+def test_set_groups(arguments: argparse.Namespace) -> dict[str, dict[str, str]]:
+    """Test set -> groups of its images, by the arguments of :func:`add_test_set_arguments`.
+
+    Raises:
+        UserError: there are indexes, but not one for each external set.
+    """
+    names, paths = arguments.external, arguments.external_indexes
+    if paths and len(paths) != len(names):
+        raise UserError("--external-indexes must name one file for each of --external, or none")
+    groups = {OWN_TEST_SET: groups_of(read_csv(arguments.index)), **{name: {} for name in names}}
+    return groups | {
+        name: groups_of(read_csv(path)) for name, path in zip(names, paths, strict=False)
+    }
