@@ -14,9 +14,10 @@ from itertools import product
 from pathlib import Path
 
 from wbc.cli import make_parser, run_script
-from wbc.evaluation import Row
 from wbc.files import UserError, write_csv
 from wbc.predictions import prediction_name
+
+Row = dict[str, object]
 
 COLUMNS = [
     *("model", "fraction", "replicate", "seconds", "images_per_second", "device"),

@@ -149,7 +149,7 @@ def table_1(tables: Tables, arguments: argparse.Namespace) -> str:
     return markdown_table(
         [
             *("labels", "arm", "accuracy", "macro-F1", "difference", "verdict"),
-            *("best test epoch", "optimism", "reported", "s per run"),
+            *("at best test epoch", "optimism", "reported", "s per run"),
         ],
         [*lines, *baseline_lines(tables, decimals)],
     )
@@ -183,7 +183,7 @@ def model_table(tables: Tables, model: str, arguments: argparse.Namespace) -> st
         NOTHING if known is None else f"{known:.2f}",
         median_seconds(tables.costs, model, ""),
     ]
-    header = ["%", "accuracy", "macro-F1", "best test epoch", "reported", "s per run"]
+    header = ["%", "accuracy", "macro-F1", "at best test epoch", "reported", "s per run"]
     return markdown_table(header, [[f"`{model}`", *cells]])
 
 
@@ -226,9 +226,12 @@ def notes(tables: Tables, arguments: argparse.Namespace) -> list[str]:
             if len(replicates) > 1
             else f"One replicate (seed {replicates[0]}): how much results change with the seed is not covered."
         ),
-        f"`accuracy` and `macro-F1` in per cent: means over replicates, of {epoch}. In brackets, {level} "
-        "intervals for new test images of the same kind"
-        + (" and new replicates." if len(replicates) > 1 else "."),
+        f"`accuracy` and `macro-F1` in per cent, of {epoch}; in brackets, {level} intervals. "
+        + (
+            "Means over replicates; the intervals hold for new replicates and new test images of the same kind."
+            if len(replicates) > 1
+            else "The intervals hold for new test images of the same kind."
+        ),
     ]
     if baselines := list(dict.fromkeys(row["baseline"] for row in tables.comparisons)):
         named = ", ".join(f"`{name}`" for name in baselines)
@@ -240,8 +243,8 @@ def notes(tables: Tables, arguments: argparse.Namespace) -> list[str]:
             "difference is the true one.",
         ]
     lines.append(
-        "`best test epoch` is the published protocol: its epoch is chosen on the test images, so it is too high, by "
-        "`optimism` beside the honest accuracy. `reported` are the published numbers, of that protocol."
+        "`at best test epoch` is the accuracy by the published protocol, which chooses the epoch on the test images: too high, "
+        "by `optimism` against `accuracy`. `reported` are the published numbers, of that protocol."
     )
     names = dict.fromkeys(row["arm"] for row in tables.metrics)
     lines += [f"`{name}`: {BASELINES[name]}." for name in names if name in BASELINES]
