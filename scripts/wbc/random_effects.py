@@ -6,10 +6,12 @@ factors are random: the result speaks of new replicates (subset, initialisation)
 """
 
 import math
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.stats import t
 
 from wbc.metrics import headline_metrics
 
@@ -17,6 +19,8 @@ from wbc.metrics import headline_metrics
 ZERO = 1e-9
 #: More degrees of freedom than these make no difference.
 MOST_DF = 1e6
+#: Nobody would run more than these to decide a comparison.
+MOST_REPLICATES, MOST_UNITS = 1000, 1_000_000
 
 
 def pseudovalues(confusion: np.ndarray) -> dict[str, np.ndarray]:
@@ -124,37 +128,53 @@ def _clean(error: float) -> float:
     return error if error > ZERO else 0.0
 
 
+def projected(estimate: Estimate, replicates: int, units: int) -> tuple[float, float]:
+    """Standard error and degrees of freedom with other numbers of replicates and units, by the variance components."""
+    if estimate.var_replicate is None:
+        return math.sqrt(estimate.var_unit / units), units - 1
+    ms_replicate = units * estimate.var_replicate + estimate.var_both
+    numerator = ms_replicate + replicates * estimate.var_unit
+    df = MOST_DF
+    if ms_replicate > ZERO**2:
+        df = min((numerator / ms_replicate) ** 2 * (replicates - 1), MOST_DF)
+    return math.sqrt(numerator / (replicates * units)), df
+
+
 def needed(
     estimate: Estimate, margin: float, alpha: float, comparisons: int
 ) -> tuple[int | None, int | None]:
-    """How many replicates, or how many units, would decide if the present difference d is the true one.
+    """The fewest replicates, and the fewest units, that would decide if the present difference d is the true one.
 
-    Decided is a difference once its standard error is at most |d| / z(1 - alpha / 2m), or at most
-    (margin - |d|) / z(1 - alpha / m), which shows equivalence; m is the number of comparisons (Holm's strictest step).
-    The variance with R replicates and G units is var_R / R + var_G / G + var_RG / (R G); one of R, G is held. A true
-    difference of just d would then be decided in about half of all repetitions.
+    Decided is a difference once |d| is t(1 - alpha / 2m) standard errors, or its equivalence once margin - |d| is
+    t(1 - alpha / m) of them; m is the number of comparisons (Holm's strictest step). Standard error and degrees of freedom
+    follow from the variance components, one of the two numbers held. A true difference of just d would then be decided in
+    about half of all repetitions.
 
     Returns:
-        Replicates and units, None where no number of them decides or it cannot be told.
+        Replicates and units, None where no reasonable number decides or it cannot be told.
     """
     distance = abs(estimate.value)
-    target = max(
-        distance / norm.ppf(1 - alpha / (2 * comparisons)),
-        (margin - distance) / norm.ppf(1 - alpha / comparisons),
-    )
+
+    def decides(replicates: int, units: int) -> bool:
+        error, df = projected(estimate, replicates, units)
+        differs = float(t.ppf(1 - alpha / (2 * comparisons), df))
+        same = float(t.ppf(1 - alpha / comparisons, df))
+        return distance >= differs * error or margin - distance >= same * error
+
     replicates, units = estimate.replicates, estimate.units
-    variance, per_unit = target**2, estimate.var_unit
-    if target <= ZERO or not math.isfinite(estimate.error):
+    if estimate.error in (0, math.inf):
         return None, None
+    more_units = _fewest(lambda number: decides(replicates, number), units, MOST_UNITS)
     if estimate.var_replicate is None:
-        return None, max(math.ceil(per_unit / variance), units + 1)
-    room = variance - per_unit / units
-    top = estimate.var_replicate + estimate.var_both / units
-    more_replicates = max(math.ceil(top / room), replicates + 1) if room > 0 else None
-    room = variance - estimate.var_replicate / replicates
-    top = per_unit + estimate.var_both / replicates
-    more_units = max(math.ceil(top / room), units + 1) if room > 0 else None
-    return more_replicates, more_units
+        return None, more_units
+    return _fewest(lambda number: decides(number, units), replicates, MOST_REPLICATES), more_units
+
+
+def _fewest(enough: Callable[[int], bool], now: int, most: int) -> int | None:
+    """The first number above ``now`` that is enough, None if ``most`` is not."""
+    if most <= now or not enough(most):
+        return None
+    return bisect_left(range(most + 1), True, lo=now + 1, key=enough)
 
 
 def crossed_components(values: np.ndarray) -> tuple[float, float, float]:

@@ -24,7 +24,8 @@ def number(text: str | None, decimals: int, signed: bool = False) -> str:
     """
     if not text:
         return NOTHING
-    return f"{float(text):+.{decimals}f}" if signed else f"{float(text):.{decimals}f}"
+    value = round(float(text), decimals) + 0.0  # no "-0.0"
+    return f"{value:+.{decimals}f}" if signed else f"{value:.{decimals}f}"
 
 
 def with_interval(
@@ -58,7 +59,10 @@ def verdict_cell(row: Mapping | None) -> str:
         for key, name in (("needed_replicates", "replicates"), ("needed_images", "test images"))
         if row[key]
     ]
-    return "undecided" + (f" (would take {' or '.join(wanted)})" if wanted else "")
+    if wanted:
+        return f"undecided (would take {' or '.join(wanted)})"
+    # The last note of the state says why no number would decide.
+    return "undecided" + (f" ({row['state'].split('; ')[-1]})" if row["state"] else "")
 
 
 def median_seconds(costs: Iterable[Mapping], model: str, fraction: str) -> str:

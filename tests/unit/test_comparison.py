@@ -100,9 +100,9 @@ def test_undecided_says_what_is_needed():
     arm, baseline = [run("1" * 3 + "0" * 2 + "1" * 95)], [run("0" * 3 + "1" * 2 + "1" * 95)]
     (row,) = decided([(arm, baseline)])
     assert row["verdict"] == UNDECIDED
-    # d = 1 = the margin, so that only a difference can be shown: variance 5.05 x 100 of an image's difference in
-    # points (4.0404 by hand: (5 x 100^2 - 100 x 1^2) / 99 = 504.04), z = 1.96: 504.04 x 1.96^2 = 1937 images.
-    assert row["needed_images"] == 1937
+    # d = 1 = the margin, so that only a difference can be shown. Variance of an image's difference in points:
+    # (5 x 100^2 - 100 x 1^2) / 99 = 504.04; t(.975) with 1938 degrees of freedom 1.9612: 504.04 x 1.9612^2 = 1938.7.
+    assert row["needed_images"] == 1939
     assert row["needed_replicates"] is None
     assert "one replicate" in row["state"]
 

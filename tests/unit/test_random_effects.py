@@ -9,7 +9,14 @@ from scipy.stats import t, ttest_1samp
 
 from wbc.metrics import confusion_by_unit, headline_metrics
 from wbc.predictions import units_of
-from wbc.random_effects import Estimate, crossed_components, needed, pseudovalues, two_way
+from wbc.random_effects import (
+    Estimate,
+    crossed_components,
+    needed,
+    projected,
+    pseudovalues,
+    two_way,
+)
 
 
 def test_pseudovalues_of_an_accuracy_are_the_images():
@@ -90,26 +97,55 @@ def test_a_single_test_image_decides_nothing():
     assert needed(found, 1, 0.05, 1) == (None, None)
 
 
-def estimate(value, replicates, units, var_replicate, var_unit, var_both):
+def estimate(value, replicates, units, var_replicate, var_unit, var_both) -> Estimate:
     error = math.sqrt(var_replicate / replicates + var_unit / units + var_both / replicates / units)
     return Estimate(value, error, 10, replicates, units, var_replicate, var_unit, var_both)
 
 
+def test_projection_to_the_present_numbers_is_the_present_error():
+    generator = np.random.default_rng(3)
+    data = (
+        generator.normal(0, 1, (4, 50))
+        + generator.normal(0, 1, (4, 1))
+        + generator.normal(0, 1, 50)
+    )
+    found = two_way(data.mean(1), data)
+    assert projected(found, 4, 50) == pytest.approx((found.error, found.df))
+    error, df = projected(found, 8, 50)
+    assert error < found.error
+    assert df > found.df
+
+
 def test_needed_by_hand():
     """
-    A difference of 1.96 at z = 1.96 needs the variance 1. With 100 units of variance 50: .5 from units, so that
-    var_R 4 + 100 / 100 must come down to .5: 10 replicates. With 5 replicates: 4 / 5 leaves .2 for (50 + 100 / 5) / G: 350.
+    Variance of the mean with R replicates: 4 / R + 50 / 100 + 100 / (100 R) = 5 / R + .5. At R = 30 it is .667; df =
+    ((500 + 50 R) / 500)^2 (R - 1) = 464, t(.975) = 1.965: 1.605 = 1.965 x sqrt(.667). At 29 it is 1.614.
+    With 5 replicates it is .8 + 70 / G, 5 x .8 / 4 of it known with few df: no G brings 1.6 below t sqrt(.8) = 1.75.
     """
-    found = estimate(1.959964, 5, 100, 4, 50, 100)
-    assert needed(found, 0.1, 0.05, 1) == (10, 350)
-    # Units alone: with 2 replicates 4 / 2 is more than 1 already.
-    assert needed(estimate(1.959964, 2, 100, 4, 50, 0), 0.1, 0.05, 1) == (8, None)
-    # Two comparisons: z(1 - .05 / 4) = 2.241, variance .765, of which .265 are left for 5 / R.
-    assert needed(found, 0.1, 0.05, 2)[0] == 19
-    # A difference at the margin can be neither shown to be there nor to be none.
-    assert needed(estimate(0.0, 2, 10, 1e4, 1e4, 0), 0.01, 0.05, 1) == (None, None)
-    # No difference: equivalence within 2 x 1.645 needs the variance 4.
-    assert needed(estimate(0.0, 5, 100, 40, 0, 0), 2 * 1.644854, 0.05, 1)[0] == 10
+    found = estimate(1.606, 5, 100, 4, 50, 100)
+    assert needed(found, 0.1, 0.05, 1) == (30, None)
+    # More comparisons ask for more.
+    assert needed(found, 0.1, 0.05, 2)[0] > 60
+    # A difference near the margin can be neither shown to be there nor to be none.
+    assert needed(estimate(0.01, 2, 10, 1e4, 1e4, 0), 0.01, 0.05, 1) == (None, None)
+
+
+def test_needed_for_equivalence():
+    """No difference, only replicates spread: 2 >= t(.95, R - 1) x sqrt(40 / R) first at R = 29: 1.701 x 1.174 = 1.998."""
+    found = estimate(0.0, 5, 100, 40, 0, 0)
+    assert needed(found, 2, 0.05, 1) == (29, None)
+
+
+def test_needed_of_one_replicate_are_units():
+    """The first G with .5 >= t(.975, G - 1) x sqrt(10 / G), by trying each."""
+    found = Estimate(0.5, 0.4, 49, 1, 50, None, 10.0, 0.0)
+    replicates, units = needed(found, 0.1, 0.05, 1)
+    assert replicates is None
+    assert units == next(
+        number
+        for number in range(51, 999)
+        if t.ppf(0.975, number - 1) * math.sqrt(10 / number) <= 0.5
+    )
 
 
 def test_crossed_components_by_hand():

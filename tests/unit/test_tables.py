@@ -49,6 +49,7 @@ def test_values_with_intervals_and_without():
         ({"verdict": "worse", "equivalent": "true"}, "worse, though equivalent"),
         ({"verdict": "equivalent within 1.0", "equivalent": "true"}, "equivalent within 1.0"),
         ({"verdict": "undecided"}, "undecided"),
+        ({"verdict": "undecided", "state": "one note; why not"}, "undecided (why not)"),
         (
             {"verdict": "undecided", "needed_images": "5012"},
             "undecided (would take 5,012 test images)",
