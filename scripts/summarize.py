@@ -233,6 +233,11 @@ def notes(tables: Tables, arguments: argparse.Namespace) -> list[str]:
             else "The intervals hold for new test images of the same kind."
         ),
     ]
+    if 1 < len(replicates) < 5:
+        lines.append(
+            f"{len(replicates)} replicates hardly tell how far replicates spread, hence wide intervals and few "
+            "verdicts: run 5 or more."
+        )
     if baselines := list(dict.fromkeys(row["baseline"] for row in tables.comparisons)):
         named = ", ".join(f"`{name}`" for name in baselines)
         lines += [

@@ -188,7 +188,7 @@ def combined_interval(runs: Sequence[Scored], metric: str, settings: Settings) -
     found = estimate(runs, metric)
     # Where every unit scored alike nothing varies, which is no certainty.
     if found.error == 0 and metric != "accuracy":
-        return {}
+        return {"state": "every unit scored alike: no interval"}
     single = len(runs) == 1 and not runs[0].units.grouped
     if metric == "accuracy" and (single or found.error == 0):
         hits, images = int(runs[0].right.sum()), runs[0].images

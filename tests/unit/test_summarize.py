@@ -274,6 +274,10 @@ def test_notes_only_where_they_apply(options, more, words):
 
 
 def test_note_on_replicates(options, tmp_path):
-    assert "Test images: 200. Replicates (seeds): 1, 2." in readable(options)
+    text = readable(options)
+    assert "Test images: 200. Replicates (seeds): 1, 2." in text
+    assert "2 replicates hardly tell" in text
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, metric_rows("12345"))
+    assert "hardly tell" not in readable(options)
     write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, metric_rows(("1",)))
     assert "One replicate (seed 1)" in readable(options)
