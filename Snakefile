@@ -17,6 +17,7 @@ container: TORCH_IMAGE
 include: "rules/data.smk"
 include: "rules/images.smk"
 include: "rules/pretrain.smk"
+include: "rules/activations.smk"
 include: "rules/classify.smk"
 include: "rules/leakage.smk"
 include: "rules/evaluate.smk"
@@ -28,15 +29,12 @@ rule all:
     input:
         "<results>/summary.csv",
         "<results>/summary.md",
+        "<results>/comparisons.csv",
+        "<results>/spread.csv",
+        "<results>/costs.csv",
+        "<results>/provenance.json",
         "<results>/benchmarks.csv",
         collect("<results>/figures/{figure}.png", figure=FIGURES),
         "<results>/leakage/leakage.md",
         "<results>/leakage/slide_only.csv",
-        collect(
-            "<results>/predictions/replicate{replicate}/{arm}_wbc_{fraction}_on_{external}.csv",
-            replicate=REPLICATES,
-            arm=ARMS,
-            fraction=FRACTIONS,
-            external=EXTERNAL,
-        ),
         collect("<results>/masked/{dataset}_contact_sheet.png", dataset=LABELLED),

@@ -1,57 +1,6 @@
 # The white blood cell classifiers: one run per arm, fraction and replicate.
 
 
-# What all runs with the same frozen blocks and the same pixels share.
-rule compute_activations:
-    input:
-        script=script_of("compute_activations"),
-        library=library_of("compute_activations"),
-        checkpoint=lambda wildcards: ENCODER_FILES[wildcards.encoder],
-        index=activations_index,
-        images="<results>/images/wbc.npy",
-        ids="<results>/images/wbc_ids.csv",
-        masked=activations_masked_images,
-        masked_ids=activations_masked_ids,
-        subset=activations_subset,
-    output:
-        activations="<results>/activations/{part}/{encoder}_{block}_{pixels}.npy",
-        header="<results>/activations/{part}/{encoder}_{block}_{pixels}.json",
-        record="<results>/records/activations/{part}/{encoder}_{block}_{pixels}.json",
-    log:
-        "<logs>/compute_activations/{part}/{encoder}_{block}_{pixels}.log",
-    benchmark:
-        "<benchmarks>/compute_activations/{part}/{encoder}_{block}_{pixels}.tsv"
-    threads: THREADS
-    resources:
-        gpu=GPU,
-        mem_mb=growing(8000),
-        runtime=growing(120),
-    params:
-        masked=masked_flags,
-        images=activations_images_flags,
-        budget=activations_budget_flag,
-        device=config["compute"]["device"],
-        precision=config["compute"]["precision"],
-        compute_threads=THREADS,
-    shell:
-        "python {input.script:q}"
-        " --encoder {wildcards.encoder}"
-        " --checkpoint {input.checkpoint:q}"
-        " --last-block {wildcards.block}"
-        " --index {input.index:q}"
-        " --images {input.images:q}"
-        " --ids {input.ids:q}"
-        " {params.masked}"
-        " {params.images}"
-        " {params.budget}"
-        " --device {params.device}"
-        " --precision {params.precision}"
-        " --threads {params.compute_threads}"
-        " --activations {output.activations:q}"
-        " --record {output.record:q}"
-        " > {log:q} 2>&1"
-
-
 rule train_wbc:
     input:
         script=script_of("train_wbc"),
@@ -61,7 +10,7 @@ rule train_wbc:
         ids="<results>/images/wbc_ids.csv",
         masked=arm_masked_images,
         masked_ids=arm_masked_ids,
-        subset=arm_subset,
+        subset=run_subset,
         encoder_checkpoints=encoder_checkpoints,
         activations=arm_activations,
     output:
@@ -87,6 +36,7 @@ rule train_wbc:
         classes=config["datasets"]["wbc"]["classes"],
         training=classifier_training(),
         validation=validation_output_flag,
+        seed=initialisation_seed,
         resize=config["images"]["resize"],
         device=config["compute"]["device"],
         precision=config["compute"]["precision"],
@@ -104,7 +54,7 @@ rule train_wbc:
         " {params.activations}"
         " --classes {params.classes:q}"
         " --training {params.training:q}"
-        " --seed {wildcards.replicate}"
+        " --seed {params.seed}"
         " --resize {params.resize}"
         " --device {params.device}"
         " --precision {params.precision}"

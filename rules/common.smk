@@ -20,6 +20,7 @@ from wbc.configuration import (
 from wbc.datasets import listing_hash
 from wbc.dependencies import modules_of
 from wbc.files import UserError
+from wbc.predictions import crossed_replicate
 
 # `python` in a rule means the interpreter that runs Snakemake, whether its environment is activated or
 # not. A container has a PATH of its own.
@@ -40,8 +41,27 @@ EXTERNAL = sorted(config["external"])
 ARMS = config["experiment"]["arms"]
 REPLICATES = [str(seed) for seed in config["experiment"]["replicates"]]
 FRACTIONS = [fraction_label(fraction) for fraction in config["subsets"]["fractions"]]
+# Extra runs <subset seed>x<initialisation seed>; given subsets leave nothing to cross.
+CROSSED_REPLICATES = [
+    str(seed)
+    for seed in config["experiment"]["crossed"]["replicates"]
+    if str(seed) in REPLICATES and config["subsets"]["source"] == "drawn"
+]
+CROSSED_FRACTIONS = [
+    fraction_label(fraction)
+    for fraction in config["experiment"]["crossed"]["fractions"]
+    if fraction_label(fraction) in FRACTIONS and len(CROSSED_REPLICATES) > 1
+]
+CROSSED_RUNS = [
+    crossed_replicate(subset, initialisation)
+    for subset in CROSSED_REPLICATES
+    for initialisation in CROSSED_REPLICATES
+]
 FIGURES = sorted(config["table"]["figures"])
 PRETRAINED_CLASSIFIERS = ["pRCC_clustered_resnet", "resnet_cam16"]
+PRETRAINED = [*PRETRAINED_CLASSIFIERS, "pRCC_autoencoder"]
+# How the epoch of the predictions is chosen; with `validation` runs also write predictions on validation images.
+SELECTION = config["classification"]["selection"]
 SYNTHETIC = config["synthetic"]["draw"]
 THREADS = config["compute"]["threads"]
 # A GPU job takes one GPU; with device: cpu none, so that a laptop trains several models at a time.
@@ -61,7 +81,7 @@ wildcard_constraints:
     digest="[0-9a-f]{12}",
     arm="[A-Za-z][A-Za-z0-9]*",
     fraction=r"[0-9]+(?:\.[0-9]+)?",
-    replicate="[0-9]+",
+    replicate="[0-9]+(?:x[0-9]+)?",
     figure="[A-Za-z0-9_]+",
 
 
@@ -88,11 +108,6 @@ def as_json(value):
 
 def pathvar(name):
     return config["pathvars"][name]
-
-
-def folder_below_results(name):
-    """A pathvar that may be given below another one."""
-    return pathvar(name).replace("<results>", pathvar("results"))
 
 
 def data_root():
@@ -198,9 +213,19 @@ def given_listing(wildcards):
     )
 
 
+def seeds_of(replicate):
+    """Subset seed and initialisation seed: the replicate "2" has 2 for both, "1x2" has 1 and 2."""
+    subset, _, initialisation = replicate.partition("x")
+    return subset, initialisation or subset
+
+
+def initialisation_seed(wildcards):
+    return seeds_of(wildcards.replicate)[1]
+
+
 def subset_seed(wildcards):
     # Given subsets are the same for every replicate, and so is every image at 100 %.
-    return 0 if is_given(wildcards.fraction) else int(wildcards.replicate)
+    return 0 if is_given(wildcards.fraction) else int(seeds_of(wildcards.replicate)[0])
 
 
 def split_suffix(arm):
@@ -212,11 +237,10 @@ def arm_index(wildcards):
     return f"<results>/images/wbc{split_suffix(wildcards.arm)}_index.csv"
 
 
-def arm_subset(wildcards):
-    return (
-        f"<results>/subsets/replicate{wildcards.replicate}/"
-        f"wbc_{wildcards.fraction}{split_suffix(wildcards.arm)}.csv"
-    )
+def run_subset(wildcards):
+    subset, _ = seeds_of(wildcards.replicate)
+    suffix = split_suffix(wildcards.arm)
+    return f"<results>/subsets/replicate{subset}/wbc_{wildcards.fraction}{suffix}.csv"
 
 
 def validation_flags(wildcards):
@@ -317,83 +341,6 @@ def arm_encoders(wildcards):
     return as_json(config["arms"][wildcards.arm]["encoders"])
 
 
-def activations_parts(arm, replicate):
-    """All images in one file, or, where no run trains on all, the test images and each replicate's largest
-    subset apart."""
-    parts = ["all"] if "100" in FRACTIONS else ["test", f"replicate{replicate}"]
-    return [part + split_suffix(arm) for part in parts]
-
-
-def activations_index(wildcards):
-    suffix = "_grouped" if wildcards.part.endswith("_grouped") else ""
-    return f"<results>/images/wbc{suffix}_index.csv"
-
-
-def activations_subset(wildcards):
-    part, grouped, _ = wildcards.part.partition("_grouped")
-    if part in ("all", "test"):
-        return []
-    largest = max(FRACTIONS, key=float)
-    return f"<results>/subsets/{part}/wbc_{largest}{grouped}.csv"
-
-
-def activations_masked_images(wildcards):
-    return masked_images("wbc", "off" if wildcards.pixels == "plain" else "use")
-
-
-def activations_masked_ids(wildcards):
-    return masked_ids("wbc", "off" if wildcards.pixels == "plain" else "use")
-
-
-def activations_images_flags(wildcards, input):
-    """Which images, and in which views: training draws them, test images are taken as they are."""
-    training = config["classification"]
-    part = wildcards.part.removesuffix("_grouped")
-    flags = {
-        "--test": part in ("all", "test"),
-        "--train": part == "all",
-        "--flips": training["flips"] and part != "test",
-    }
-    rotation = training["rotation"] if part != "test" else "none"
-    return " ".join(
-        [
-            *(name for name, given in flags.items() if given),
-            flag("--subset", input.subset),
-            f"--rotation {rotation}",
-        ]
-    )
-
-
-def activations_budget_flag(wildcards):
-    always = config["compute"]["activations"] == "always"
-    return flag("--budget-gb", None if always else config["compute"]["activations_gb"])
-
-
-def arm_activations(wildcards):
-    """What the frozen blocks of an arm's encoders make of its images, computed once."""
-    countless = config["classification"]["rotation"] == "any"
-    if config["compute"]["activations"] == "off" or countless:
-        return []
-    pixels = "plain" if arm_masks(wildcards) == "off" else "masked"
-    convolutions = len(config["pretraining"]["prcc_autoencoder"]["channels"])
-    frozen = {
-        choice["encoder"]: last_frozen_block(
-            choice["trained"], blocks_of(choice["encoder"], convolutions)
-        )
-        for choice in config["arms"][wildcards.arm]["encoders"]
-    }
-    return [
-        f"<results>/activations/{part}/{encoder}_{block}_{pixels}.npy"
-        for encoder, block in frozen.items()
-        if block
-        for part in activations_parts(wildcards.arm, wildcards.replicate)
-    ]
-
-
-def activations_flag(wildcards, input):
-    return " ".join(["--activations", *map(shlex.quote, input.activations)])
-
-
 def figure_arm(wildcards):
     return config["table"]["figures"][wildcards.figure]
 
@@ -417,5 +364,52 @@ def figure_fractions(wildcards):
     return [fraction for fraction in FRACTIONS for _ in REPLICATES]
 
 
+def of_every_run(folder, ending="csv"):
+    return collect(
+        f"<results>/{folder}/replicate{{replicate}}/{{arm}}_wbc_{{fraction}}.{ending}",
+        arm=ARMS,
+        fraction=FRACTIONS,
+        replicate=REPLICATES,
+    )
+
+
 def results_folder(wildcards):
     return pathvar("results")
+
+
+def records_folder(wildcards):
+    return f"{pathvar('results')}/records"
+
+
+def benchmarks_folder(wildcards):
+    return pathvar("benchmarks").replace("<results>", pathvar("results"))
+
+
+def baseline_of():
+    """Arms on another split than the baseline's are compared with that split's baseline."""
+    baseline = f"{config['statistics']['baseline']}Grouped"
+    return {arm: baseline for arm in ARMS if split_suffix(arm) and arm != baseline}
+
+
+def external_predictions(wildcards):
+    return collect(
+        "<results>/predictions/replicate{replicate}/{arm}_wbc_{fraction}_on_{external}.csv",
+        arm=ARMS,
+        fraction=FRACTIONS,
+        replicate=REPLICATES,
+        external=EXTERNAL,
+    )
+
+
+def external_flags(wildcards, input):
+    """External test sets and their indexes, or nothing."""
+    if not EXTERNAL:
+        return ""
+    indexes = " ".join(map(shlex.quote, input.external_indexes))
+    return f"--external {' '.join(EXTERNAL)} --external-indexes {indexes}"
+
+
+def containers_in_use():
+    if DeploymentMethod.APPTAINER not in workflow.deployment_settings.deployment_method:
+        return []
+    return [TOOLS_IMAGE, TORCH_IMAGE]

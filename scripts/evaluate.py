@@ -1,9 +1,19 @@
 """Score every classifier from its predictions and its history.
 
-Writes a CSV with one row per model and metric: arm, fraction, replicate, selection, metric, value, n.
-Rows with selection=last come from the per-image predictions (accuracy, macro_f1, balanced_accuracy), rows with
-selection=best_test from the history (accuracy, and the epoch it was reached in): the published protocol, which
-picks the epoch on the test set. Values are in per cent; n is the number of test images.
+Writes a CSV with one row per model and metric:
+  arm, fraction, replicate, test_set, selection, metric, value, n, low, high, interval, state
+  replicate  a seed, or mean: the mean over all replicates, never over fewer than were run
+  test_set   test: the target's own test images; else the name of an external set
+  selection  last (or validation, as --selection says): the epoch of the predictions; best_test: the epoch that is best
+             on the test images, as published (metrics accuracy, epoch, and optimism = best minus that of the predictions)
+  metric     per cent: accuracy, macro_f1, balanced_accuracy, mcc, kappa, {precision,recall,f1}_<class>, macro_auroc, ece,
+             ece_scaled, optimism; as they are: nll, nll_scaled, brier, temperature, epoch
+  n          test images; empty where replicate=mean
+  low, high  interval of the level 1 - alpha, by the method in the column interval: wilson, bootstrap_groups,
+             bootstrap_images, or combined (replicates and groups of test images together)
+  state      why a value is missing: diverged, no validation predictions, ...
+The arms `majority` (always the most frequent training class) and those of --baseline-predictions are baselines without
+training. A second CSV holds the confusion matrices: arm, fraction, replicate, test_set, label, predicted, images.
 """
 
 import argparse
@@ -12,61 +22,141 @@ from itertools import product
 from pathlib import Path
 
 from wbc.cli import make_parser, run_script
+from wbc.evaluation import (
+    Row,
+    Scored,
+    Settings,
+    confusion_rows,
+    headline_rows,
+    history_rows,
+    mean_rows,
+    prediction_rows,
+    score,
+)
 from wbc.files import UserError, read_csv, write_csv
-from wbc.metrics import best_epoch, prediction_metrics
+from wbc.predictions import (
+    OWN_TEST_SET,
+    Predictions,
+    add_test_set_arguments,
+    constant_predictions,
+    majority_class,
+    prediction_name,
+    read_predictions,
+    test_set_groups,
+)
 
-COLUMNS = ["arm", "fraction", "replicate", "selection", "metric", "value", "n"]
+COLUMNS = [
+    *("arm", "fraction", "replicate", "test_set", "selection", "metric", "value", "n"),
+    *("low", "high", "interval", "state"),
+]
+CONFUSION_COLUMNS = ["arm", "fraction", "replicate", "test_set", "label", "predicted", "images"]
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
     parser.add_argument("--results", required=True, help="folder with predictions/ and history/")
+    add_test_set_arguments(parser)
     parser.add_argument("--arms", nargs="+", required=True)
     parser.add_argument("--fractions", nargs="+", required=True)
     parser.add_argument("--replicates", nargs="+", required=True)
     parser.add_argument("--pretrained", nargs="*", default=[], help="classifiers without fraction")
+    parser.add_argument(
+        "--baseline-predictions", nargs="*", default=[], help="NAME=CSV with id, label, predicted"
+    )
+    parser.add_argument("--selection", choices=["last", "validation"], default="last")
+    parser.add_argument("--alpha", type=float, default=0.05, help="1 - level of the intervals")
+    parser.add_argument("--bootstrap", type=int, default=1000, help="resampled test sets")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--bins", type=int, default=15, help="of the calibration error")
     parser.add_argument("--metrics", required=True, help="CSV to write")
+    parser.add_argument("--confusion", required=True, help="CSV of confusion matrices to write")
     return parser
 
 
-def score(name: str, folder: Path, fraction: str = "", replicate: str = "") -> list[dict]:
-    """Rows of one model: an arm with its fraction and replicate, or a pretrained classifier.
+class Evaluation:
+    """Collects rows over models; ``runs`` are the replicates that means are made of."""
 
-    Raises:
-        UserError: its predictions or history are missing or empty.
-    """
-    file = f"replicate{replicate}/{name}_wbc_{fraction}.csv" if replicate else f"{name}.csv"
-    predictions = read_csv(folder / "predictions" / file)
-    history = read_csv(folder / "history" / file)
-    if not predictions or not history:
-        raise UserError(f"{folder}/{{predictions,history}}/{file} is empty: delete both, run again")
-    common = {"arm": name, "fraction": fraction, "replicate": replicate, "n": len(predictions)}
-    values = prediction_metrics(
-        [row["label"] for row in predictions], [row["predicted"] for row in predictions]
-    )
-    rows = [
-        {**common, "selection": "last", "metric": metric, "value": value}
-        for metric, value in values.items()
-    ]
-    epoch, accuracy = best_epoch(history)
-    best = {**common, "selection": "best_test"}
-    return [
-        *rows,
-        {**best, "metric": "accuracy", "value": accuracy},
-        {**best, "metric": "epoch", "value": epoch},
-    ]
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.folder = Path(arguments.results)
+        self.selection = arguments.selection
+        self.settings = Settings(
+            arguments.alpha, arguments.bootstrap, arguments.seed, arguments.bins
+        )
+        self.rows: list[Row] = []
+        self.confusion: list[Row] = []
+        self.runs: dict[tuple, list[Scored]] = {}
+
+    def add(self, common: Row, rows: list[Row], scored: Scored | None) -> None:
+        images = scored.images if scored else None
+        self.rows += [{**common, "n": images, **row} for row in rows]
+        if scored:
+            place = {key: value for key, value in common.items() if key != "selection"}
+            self.confusion += [{**place, **row} for row in confusion_rows(scored)]
+
+    def model(
+        self,
+        name: str,
+        groups: dict[str, str],
+        fraction: str = "",
+        replicate: str = "",
+        test_set: str = OWN_TEST_SET,
+    ) -> None:
+        """Score one model on one test set.
+
+        Raises:
+            UserError: its predictions or history are missing, or the history alone is empty.
+        """
+        file = prediction_name(name, fraction, replicate, test_set)
+        predictions = read_predictions(self.folder / "predictions" / file)
+        scored = None if predictions.diverged else score(predictions, groups)
+        validation = self.validation(prediction_name(name, fraction, replicate))
+        common = {
+            **{"arm": name, "fraction": fraction, "replicate": replicate, "test_set": test_set},
+            "selection": self.selection if replicate else "last",
+        }
+        rows = prediction_rows(scored, predictions.classes, validation, self.settings)
+        if scored:
+            self.runs.setdefault((name, fraction, test_set), []).append(scored)
+        self.add(common, rows, scored)
+        if test_set == OWN_TEST_SET:
+            history = read_csv(self.folder / "history" / file)
+            if scored and not history:
+                raise UserError(
+                    f"{self.folder}/history/{file} is empty: delete it and the predictions, run again"
+                )
+            best = common | {"selection": "best_test"}
+            images = scored.images if scored else None
+            self.rows += [{**best, "n": images, **row} for row in history_rows(scored, history)]
+
+    def validation(self, file: str) -> Predictions | None:
+        """Predictions on validation images, where there are any."""
+        path = self.folder / "validation" / file
+        return read_predictions(path) if self.selection == "validation" and path.is_file() else None
+
+    def baseline(self, name: str, scored: Scored) -> None:
+        common = {"arm": name, "fraction": "", "replicate": "", "test_set": OWN_TEST_SET}
+        self.add({**common, "selection": "last"}, headline_rows(scored, self.settings), scored)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    folder = Path(arguments.results)
-    rows = []
-    for arm, fraction, replicate in product(
-        arguments.arms, arguments.fractions, arguments.replicates
+    evaluation = Evaluation(arguments)
+    index = read_csv(arguments.index)
+    sets = test_set_groups(arguments)
+    for test_set, (arm, fraction, replicate) in product(
+        sets, product(arguments.arms, arguments.fractions, arguments.replicates)
     ):
-        rows += score(arm, folder, fraction, replicate)
+        evaluation.model(arm, sets[test_set], fraction, replicate, test_set)
+    evaluation.rows += mean_rows(evaluation.rows, evaluation.runs, evaluation.settings)
+    majority = majority_class([row["label"] for row in index if row["split"] == "train"])
+    test = {row["id"]: row["label"] for row in index if row["split"] == "test"}
+    evaluation.baseline("majority", score(constant_predictions(test, majority), sets[OWN_TEST_SET]))
+    for pair in arguments.baseline_predictions:
+        name, _, path = pair.partition("=")
+        evaluation.baseline(name, score(read_predictions(path), sets[OWN_TEST_SET]))
     for name in arguments.pretrained:
-        rows += score(name, folder)
-    write_csv(arguments.metrics, COLUMNS, rows)
+        evaluation.model(name, {})
+    write_csv(arguments.confusion, CONFUSION_COLUMNS, evaluation.confusion)
+    write_csv(arguments.metrics, COLUMNS, evaluation.rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -116,6 +116,11 @@ def _check_arms(config: dict) -> None:
     for arm in config["experiment"]["arms"]:
         if arm not in declared:
             raise UserError(f"key 'experiment.arms' names '{arm}': {did_you_mean(arm, declared)}")
+    baseline = config["statistics"]["baseline"]
+    if baseline not in declared:
+        raise UserError(
+            f"key 'statistics.baseline' names '{baseline}': {did_you_mean(baseline, declared)}"
+        )
     channels = config["pretraining"]["prcc_autoencoder"]["channels"]
     divisor = 2 ** len(channels)
     if config["images"]["size"] % divisor:

@@ -1,38 +1,78 @@
-"""From metrics to the summary: means over replicates, and tables in Markdown."""
+"""From metrics to the readable summary: cells and tables in Markdown."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean, stdev
+from statistics import median
 
 Row = dict[str, str]
-Key = tuple[str, ...]
+#: Without a value: an en dash, so that no cell is blank.
+NOTHING = "–"
 
 
-def group_values(rows: Iterable[Row], keys: Sequence[str]) -> dict[Key, list[float]]:
-    """Values of the rows by some of their columns, in the rows' order."""
-    groups: dict[Key, list[float]] = defaultdict(list)
+def find(rows: Iterable[Mapping], **wanted: str) -> Mapping | None:
+    """The first row with these values, or None."""
     for row in rows:
-        groups[tuple(row[key] for key in keys)].append(float(row["value"]))
-    return dict(groups)
+        if all(row[key] == value for key, value in wanted.items()):
+            return row
+    return None
 
 
-def mean_rows(rows: Sequence[Row]) -> list[dict]:
-    """Means over replicates: rows with ``replicate=mean`` and an empty ``n``."""
-    keys = ("arm", "fraction", "selection", "metric")
-    return [
-        dict(zip(keys, key, strict=True)) | {"replicate": "mean", "value": fmean(values), "n": None}
-        for key, values in group_values(rows, keys).items()
-    ]
+def number(text: str | None, decimals: int, signed: bool = False) -> str:
+    """A CSV cell with so many decimals.
 
-
-def spread(values: Sequence[float], decimals: int) -> str:
-    """Mean, with the standard deviation over replicates where there are several.
-
-    >>> spread([80.0, 82.0], 1), spread([80.0], 1)
-    ('81.0 ± 1.4', '80.0')
+    >>> number("1.26", 1), number("1.26", 1, signed=True), number("", 1)
+    ('1.3', '+1.3', '–')
     """
-    mean = f"{fmean(values):.{decimals}f}"
-    return mean if len(values) == 1 else f"{mean} ± {stdev(values):.{decimals}f}"
+    if not text:
+        return NOTHING
+    value = round(float(text), decimals) + 0.0  # no "-0.0"
+    return f"{value:+.{decimals}f}" if signed else f"{value:.{decimals}f}"
+
+
+def with_interval(
+    row: Mapping | None, decimals: int, column: str = "value", signed: bool = False
+) -> str:
+    """A value with its interval, or the reason why there is none.
+
+    >>> with_interval({"value": "80", "low": "78", "high": "82", "state": ""}, 0)
+    '80 [78, 82]'
+    """
+    if row is None:
+        return NOTHING
+    if not row[column]:
+        return row["state"] or NOTHING
+    value = number(row[column], decimals, signed)
+    if not row["low"]:
+        return value
+    low, high = (number(row[key], decimals, signed) for key in ("low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def verdict_cell(row: Mapping | None) -> str:
+    """The verdict; of an undecided one, what would decide it."""
+    if row is None or not row["verdict"]:
+        return NOTHING if row is None else row["state"] or NOTHING
+    if row["verdict"] != "undecided":
+        note = ", though equivalent" if row["equivalent"] == "true" else ""
+        return row["verdict"] + (note if row["verdict"] in ("better", "worse") else "")
+    wanted = [
+        f"{int(row[key]):,} {name}"
+        for key, name in (("needed_replicates", "replicates"), ("needed_images", "test images"))
+        if row[key]
+    ]
+    if wanted:
+        return f"undecided (would take {' or '.join(wanted)})"
+    # The last note of the state says why no number would decide.
+    return "undecided" + (f" ({row['state'].split('; ')[-1]})" if row["state"] else "")
+
+
+def median_seconds(costs: Iterable[Mapping], model: str, fraction: str) -> str:
+    """Median wall time of a model's trainings, in whole seconds."""
+    seconds = [
+        float(row["seconds"])
+        for row in costs
+        if row["model"] == model and row["fraction"] == fraction and row["seconds"]
+    ]
+    return f"{median(seconds):.0f}" if seconds else NOTHING
 
 
 def reported_value(reported: Mapping, arm: str, fraction: str) -> float | None:

@@ -2,13 +2,15 @@
 
 import importlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from wbc.files import read_csv
+from wbc.files import read_csv, write_csv
+from wbc.predictions import Predictions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "scripts").glob("*.py"))
@@ -185,3 +187,52 @@ def colours_in(path: Path) -> int:
         image.load()
         assert image.format == "PNG"
         return len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0))
+
+
+def predictions_of(labels: str, predicted: str) -> Predictions:
+    """Predictions of classes with names of one letter, ids 000, 001, ..."""
+    classes = tuple(sorted({*labels, *predicted}))
+    codes = [np.array([classes.index(letter) for letter in text]) for text in (labels, predicted)]
+    return Predictions(tuple(f"{n:03}" for n in range(len(labels))), *codes, None, classes)
+
+
+def write_run(
+    folder: Path,
+    name: str,
+    labels: str,
+    predicted: str,
+    accuracies: Sequence[float] = (),
+    probability: float = 0.8,
+    where: str = "predictions",
+) -> None:
+    """Write a run's predictions (none when ``predicted`` is empty) and, with ``accuracies``, its history."""
+    classes = sorted({*labels})
+    rest = (1 - probability) / (len(classes) - 1)
+    write_csv(
+        folder / where / name,
+        ["id", "label", "predicted", *(f"p_{letter}" for letter in classes)],
+        (
+            {"id": f"{place:03}", "label": label, "predicted": guess}
+            | {f"p_{letter}": probability if letter == guess else rest for letter in classes}
+            for place, (label, guess) in enumerate(zip(labels, predicted, strict=False))
+        ),
+    )
+    if accuracies or not predicted:
+        write_csv(
+            folder / "history" / name,
+            ["epoch", "test_accuracy"],
+            ({"epoch": n, "test_accuracy": value} for n, value in enumerate(accuracies, start=1)),
+        )
+
+
+def write_index(path: Path, train: str, test: str, slides: Sequence[str] = ()) -> Path:
+    """Write an index: training images with these labels, and test images 000, 001, ..."""
+    rows = [{"id": f"t{n}", "split": "train", "label": label} for n, label in enumerate(train)]
+    rows += [
+        {"id": f"{n:03}", "split": "test", "label": label, "slide": slides[n] if slides else ""}
+        for n, label in enumerate(test)
+    ]
+    for row in rows:
+        row["pixel_sha256"] = f"hash of {row['id']}"
+    write_csv(path, ["id", "split", "label", "slide", "pixel_sha256"], rows)
+    return path

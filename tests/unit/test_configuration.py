@@ -125,6 +125,9 @@ def test_overlays_were_found():
             "arms: {resnet: {encoders: [{encoder: resnet_cam16}]}}",
             ["arms.resnet.encoders.0", "'trained'"],
         ),
+        ("statistics: {baseline: resnett}", ["statistics.baseline", "did you mean 'resnet'?"]),
+        ("statistics: {alpha: 5}", ["statistics.alpha"]),
+        ("experiment: {crossed: {fractions: [0]}}", ["experiment.crossed.fractions.0"]),
         ("pretraining: {cam16: {trained: [layer0]}}", ["pretraining.cam16.trained", "'layer0'"]),
         (
             "pretraining: {prcc_autoencoder: {channels: [8, 8, 8, 8, 8, 8]}, prcc_features: {layer: 1}}\n"

@@ -1,92 +1,204 @@
-"""Scoring: every run of the grid and every pretrained classifier, from its two files."""
+"""Scoring: every run of the grid, every test set and every baseline, from their files."""
 
+import numpy as np
 import pytest
-from builders import call, failure
+from builders import call, failure, write_index, write_run
 
 from wbc.files import read_csv, write_csv
+from wbc.metrics import HEADLINE
 
-
-def write_run(folder, file: str, labels: str, predicted: str, accuracies: list[float]) -> None:
-    write_csv(
-        folder / "predictions" / file,
-        ["id", "label", "predicted"],
-        (
-            {"id": str(place), "label": label, "predicted": guess}
-            for place, (label, guess) in enumerate(zip(labels, predicted, strict=True))
-        ),
-    )
-    write_csv(
-        folder / "history" / file,
-        ["epoch", "test_accuracy"],
-        ({"epoch": n, "test_accuracy": value} for n, value in enumerate(accuracies, start=1)),
-    )
+LABELS = "aaabbc"
+RUNS = [
+    (arm, fraction, replicate)
+    for arm in ("one", "two")
+    for fraction in ("100", "0.5")
+    for replicate in ("1", "7")
+]
+#: Headline, three per class, and those of the probabilities with and without a temperature.
+LAST = 5 + 3 * 3 + 4 + 3
 
 
 @pytest.fixture
 def options(tmp_path):
     """Two arms, two fractions, two replicates, one pretrained classifier."""
-    for arm in ("one", "two"):
-        for fraction in ("100", "0.5"):
-            for replicate in ("1", "7"):
-                write_run(
-                    tmp_path,
-                    f"replicate{replicate}/{arm}_wbc_{fraction}.csv",
-                    "aaabbc",
-                    "aabbcc" if arm == "one" else "aaabbc",
-                    [0.5, 0.75, 0.75],
-                )
+    for arm, fraction, replicate in RUNS:
+        name = f"replicate{replicate}/{arm}_wbc_{fraction}.csv"
+        write_run(tmp_path, name, LABELS, "aabbcc" if arm == "one" else LABELS, [0.5, 0.75, 0.75])
     write_run(tmp_path, "resnet_cam16.csv", "aab", "aaa", [2 / 3])
     return {
         "results": tmp_path,
+        "index": write_index(tmp_path / "index.csv", "aab", LABELS),
         "arms": ["one", "two"],
         "fractions": ["100", "0.5"],
         "replicates": ["1", "7"],
         "pretrained": ["resnet_cam16"],
         "metrics": tmp_path / "metrics.csv",
+        "confusion": tmp_path / "confusion.csv",
     }
+
+
+def rows_of(options, **wanted) -> list[dict[str, str]]:
+    rows = read_csv(options["metrics"])
+    return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+
+
+def only(options, **wanted) -> dict[str, str]:
+    (row,) = rows_of(options, **wanted)
+    return row
+
+
+FIRST = {"arm": "one", "fraction": "100", "replicate": "1", "test_set": "test"}
 
 
 def test_rows_and_values(options):
     assert call("evaluate", **options) == 0
     rows = read_csv(options["metrics"])
-    assert list(rows[0]) == [*("arm", "fraction", "replicate", "selection", "metric", "value", "n")]
-    # Five rows for each of the 8 runs and of the one pretrained classifier.
-    assert len(rows) == 5 * 9
-    runs = list(dict.fromkeys((row["arm"], row["fraction"], row["replicate"]) for row in rows))
-    assert runs == [
-        *(
-            (arm, fraction, seed)
-            for arm in ("one", "two")
-            for fraction in ("100", "0.5")
-            for seed in "17"
-        ),
+    # Eight runs and four means with three rows of the history each; the majority; one pretrained with two classes.
+    assert len(rows) == (8 + 4) * (LAST + 3) + 5 + (LAST - 3 + 3)
+    assert {(row["arm"], row["fraction"], row["replicate"]) for row in rows} == {
+        *RUNS,
+        *((arm, fraction, "mean") for arm, fraction, _ in RUNS),
+        ("majority", "", ""),
         ("resnet_cam16", "", ""),
-    ]
-    assert {row["n"] for row in rows if row["fraction"]} == {"6"}
-    first = {(row["selection"], row["metric"]): float(row["value"]) for row in rows[:5]}
-    # By hand: see test_metrics.
-    assert first == pytest.approx(
-        {
-            ("last", "accuracy"): 100 * 4 / 6,
-            ("last", "macro_f1"): 100 * (4 / 5 + 1 / 2 + 2 / 3) / 3,
-            ("last", "balanced_accuracy"): 100 * (2 / 3 + 1 / 2 + 1) / 3,
-            ("best_test", "accuracy"): 75,
-            ("best_test", "epoch"): 2,
-        },
-        rel=1e-6,
-    )
-    two = [row for row in rows if row["arm"] == "two" and row["selection"] == "last"]
-    assert {float(row["value"]) for row in two} == {100.0}
-    pretrained = [row for row in rows if not row["fraction"]]
-    assert [float(row["value"]) for row in pretrained] == pytest.approx(
-        [100 * 2 / 3, 40, 50, 100 * 2 / 3, 1], rel=1e-6
-    )
-    assert {row["n"] for row in pretrained} == {"3"}
+    }
+    found = {(row["selection"], row["metric"]): row for row in rows_of(options, **FIRST)}
+    # By hand: see test_metrics and test_calibration; p = .8 of the answer, .1 of each other class.
+    expected = {
+        ("last", "accuracy"): 100 * 4 / 6,
+        ("last", "macro_f1"): 100 * (4 / 5 + 1 / 2 + 2 / 3) / 3,
+        ("last", "kappa"): 50,
+        ("last", "recall_c"): 100,
+        ("last", "nll"): -(4 * np.log(0.8) + 2 * np.log(0.1)) / 6,
+        ("last", "brier"): (4 * 0.06 + 2 * (0.81 + 0.64 + 0.01)) / 6,
+        ("last", "ece"): 100 * (0.8 - 4 / 6),
+        ("best_test", "accuracy"): 75,
+        ("best_test", "epoch"): 2,
+        ("best_test", "optimism"): 75 - 100 * 4 / 6,
+    }
+    for key, value in expected.items():
+        assert float(found[key]["value"]) == pytest.approx(value, rel=1e-6), key
+    assert {row["n"] for row in found.values()} == {"6"}
+    assert {key[1]: row["interval"] for key, row in found.items() if row["interval"]} == {
+        "accuracy": "wilson",
+        **dict.fromkeys(HEADLINE[1:], "bootstrap_images"),
+    }
+    assert found["last", "nll_scaled"]["value"] == ""
+    assert found["last", "nll_scaled"]["state"] == "no validation predictions"
 
 
-def test_without_pretrained_classifiers(options):
-    assert call("evaluate", **options | {"pretrained": []}) == 0
-    assert len(read_csv(options["metrics"])) == 5 * 8
+def test_means_have_combined_intervals_and_no_n(options, tmp_path):
+    name = "replicate7/one_wbc_100.csv"
+    write_run(tmp_path, name, LABELS, "aaabbb", [0.5])
+    assert call("evaluate", **options) == 0
+    mean = only(options, **FIRST | {"replicate": "mean"}, metric="accuracy", selection="last")
+    assert float(mean["value"]) == pytest.approx(75)
+    assert (mean["n"], mean["interval"]) == ("", "combined")
+    assert float(mean["low"]) < 75 < float(mean["high"]) <= 100
+    best = only(options, **FIRST | {"replicate": "mean"}, metric="accuracy", selection="best_test")
+    assert best["interval"] == ""
+
+
+def test_no_certainty_where_every_image_is_right(options):
+    assert call("evaluate", **options) == 0
+    mean = only(
+        options,
+        **{"arm": "two", "fraction": "100", "replicate": "mean"},
+        **{"metric": "accuracy", "selection": "last"},
+    )
+    assert (float(mean["value"]), float(mean["high"]), mean["interval"]) == (100, 100, "wilson")
+    assert float(mean["low"]) < 70
+
+
+def test_slides_are_resampled_where_there_are_enough(options, tmp_path):
+    labels, slides = "ab" * 30, [f"s{n // 3}" for n in range(60)]
+    for arm, fraction, replicate in RUNS:
+        write_run(
+            tmp_path, f"replicate{replicate}/{arm}_wbc_{fraction}.csv", labels, "aab" * 20, [1]
+        )
+    write_index(options["index"], "aab", labels, slides)
+    assert call("evaluate", **options) == 0
+    assert only(options, **FIRST, metric="mcc")["interval"] == "bootstrap_groups"
+
+
+def test_a_diverged_run_is_never_averaged_away(options, tmp_path):
+    write_run(tmp_path, "replicate7/one_wbc_0.5.csv", LABELS, "", [])
+    assert call("evaluate", **options) == 0
+    diverged = rows_of(options, arm="one", fraction="0.5", replicate="7")
+    assert len(diverged) == LAST + 3
+    assert {(row["value"], row["n"], row["state"]) for row in diverged} == {("", "", "diverged")}
+    means = rows_of(options, arm="one", fraction="0.5", replicate="mean")
+    assert len(means) == LAST + 3
+    assert {(row["value"], row["low"], row["state"]) for row in means} == {
+        ("", "", "1 of 2 diverged")
+    }
+    assert only(options, **FIRST, metric="mcc")["value"]
+
+
+def test_temperature_from_validation_predictions(options, tmp_path):
+    for arm, fraction, replicate in RUNS:
+        name = f"replicate{replicate}/{arm}_wbc_{fraction}.csv"
+        # Four of six answers are right, as on the test images, at a confidence of .8.
+        write_run(tmp_path, name, "abcabc", "abcacb", where="validation")
+    assert call("evaluate", **options, selection="validation") == 0
+    row = only(options, **FIRST, metric="temperature")
+    assert row["selection"] == "validation"
+    assert float(row["value"]) > 1
+    before, after = (
+        float(only(options, **FIRST, metric=name)["value"]) for name in ("nll", "nll_scaled")
+    )
+    assert after < before
+    assert only(options, arm="resnet_cam16", metric="mcc")["selection"] == "last"
+
+
+def test_baselines(options, tmp_path):
+    write_csv(
+        tmp_path / "slides.csv",
+        ["id", "label", "predicted"],
+        ({"id": f"{n:03}", "label": label, "predicted": label} for n, label in enumerate(LABELS)),
+    )
+    pair = f"slide_only={tmp_path / 'slides.csv'}"
+    assert call("evaluate", **options, baseline_predictions=[pair]) == 0
+    # The training images of the index: a, a, b. So all of the test images are called a.
+    assert float(only(options, arm="majority", metric="accuracy")["value"]) == 50
+    assert float(
+        only(options, arm="majority", metric="balanced_accuracy")["value"]
+    ) == pytest.approx(100 / 3, rel=1e-6)
+    assert float(only(options, arm="slide_only", metric="accuracy")["value"]) == 100
+
+
+def test_external_test_sets(options, tmp_path):
+    for arm, fraction, replicate in RUNS:
+        write_run(
+            tmp_path, f"replicate{replicate}/{arm}_wbc_{fraction}_on_LISC.csv", "abcc", "abca"
+        )
+    assert call("evaluate", **options, external=["LISC"]) == 0
+    rows = rows_of(options, test_set="LISC")
+    assert len(rows) == (8 + 4) * LAST
+    assert {row["selection"] for row in rows} == {"last"}
+    row = only(options, **FIRST | {"test_set": "LISC"}, metric="accuracy")
+    assert (float(row["value"]), row["n"]) == (75, "4")
+
+
+def test_confusion_matrices(options):
+    assert call("evaluate", **options) == 0
+    rows = [row for row in read_csv(options["confusion"]) if FIRST.items() <= row.items()]
+    assert {
+        (row["label"], row["predicted"]): row["images"] for row in rows if row["images"] != "0"
+    } == {
+        ("a", "a"): "2",
+        ("a", "b"): "1",
+        ("b", "b"): "1",
+        ("b", "c"): "1",
+        ("c", "c"): "1",
+    }
+    assert len(rows) == 9
+
+
+def test_the_same_input_gives_the_same_bytes(options):
+    assert call("evaluate", **options) == 0
+    first = options["metrics"].read_bytes()
+    assert call("evaluate", **options) == 0
+    assert options["metrics"].read_bytes() == first
 
 
 @pytest.mark.parametrize("kind", ["predictions", "history"])
@@ -97,8 +209,12 @@ def test_a_missing_file_is_one_line(options, capsys, tmp_path, kind):
     assert not options["metrics"].exists()
 
 
-@pytest.mark.parametrize("kind", ["predictions", "history"])
-def test_an_empty_file_is_one_line(options, capsys, tmp_path, kind):
-    path = tmp_path / kind / "replicate7/two_wbc_0.5.csv"
+def test_predictions_without_a_history_are_one_line(options, capsys, tmp_path):
+    path = tmp_path / "history/replicate7/two_wbc_0.5.csv"
     path.write_text(path.read_text().splitlines()[0] + "\n")
     assert "replicate7/two_wbc_0.5.csv is empty" in failure(capsys, "evaluate", **options)
+
+
+def test_external_indexes_must_fit(options, capsys):
+    line = failure(capsys, "evaluate", **options, external=["a", "b"], external_indexes=["c"])
+    assert "--external-indexes" in line

@@ -1,42 +1,115 @@
-"""Metrics worked out by hand."""
+"""Metrics worked out by hand, and compared with scikit-learn's."""
 
+import numpy as np
 import pytest
+from builders import predictions_of
+from sklearn import metrics as sk
 
-from wbc.metrics import best_epoch, prediction_metrics
+from wbc.metrics import (
+    HEADLINE,
+    best_epoch,
+    class_metrics,
+    confusion_by_unit,
+    headline_metrics,
+    macro_auroc,
+)
+from wbc.predictions import units_of
+
+
+def confusion(labels: str, predicted: str) -> np.ndarray:
+    predictions = predictions_of(labels, predicted)
+    return confusion_by_unit(predictions, units_of(predictions.ids, {})).sum(0)
+
+
+def values(labels: str, predicted: str) -> dict[str, float]:
+    return {name: float(v) for name, v in headline_metrics(confusion(labels, predicted)).items()}
 
 
 def test_metrics_by_hand():
     """
     a: recall 2/3, precision 2/2, F1 4/5; b: recall 1/2, precision 1/2, F1 1/2;
     c: recall 1/1, precision 1/2, F1 2/3. Four of six are right.
+    Labels 3, 2, 1 and predictions 2, 2, 2: chance agreement (6 + 4 + 2) / 36 = 1/3, kappa (2/3 - 1/3) / (1 - 1/3).
+    MCC: (4 x 6 - 12) / sqrt((36 - 12) (36 - 14)).
     """
-    values = prediction_metrics(list("aaabbc"), list("aabbcc"))
-    assert values == pytest.approx(
+    assert values("aaabbc", "aabbcc") == pytest.approx(
         {
             "accuracy": 100 * 4 / 6,
             "macro_f1": 100 * (4 / 5 + 1 / 2 + 2 / 3) / 3,
             "balanced_accuracy": 100 * (2 / 3 + 1 / 2 + 1) / 3,
+            "mcc": 100 * 12 / np.sqrt(24 * 22),
+            "kappa": 50,
+        }
+    )
+    assert class_metrics(confusion("aaabbc", "aabbcc"), "abc") == pytest.approx(
+        {
+            **{"precision_a": 100, "recall_a": 200 / 3, "f1_a": 80},
+            **{"precision_b": 50, "recall_b": 50, "f1_b": 50},
+            **{"precision_c": 50, "recall_c": 100, "f1_c": 200 / 3},
         }
     )
 
 
+def test_two_classes_by_hand():
+    # True positives 6, false negatives 1, false positives 2, true negatives 3.
+    found = values("a" * 7 + "b" * 5, "aaaaaabaabbb")
+    assert found["mcc"] == pytest.approx(100 * (6 * 3 - 2 * 1) / np.sqrt(8 * 7 * 5 * 4))
+    # Observed 9/12, chance (7 x 8 + 5 x 4) / 144 = 76/144.
+    assert found["kappa"] == pytest.approx(100 * (108 - 76) / (144 - 76))
+
+
 def test_a_class_never_predicted_has_f1_0():
-    # a: recall 1, precision 2/3, F1 4/5; b: 0.
-    assert prediction_metrics(list("aab"), list("aaa")) == pytest.approx(
-        {"accuracy": 100 * 2 / 3, "macro_f1": 40, "balanced_accuracy": 50}
+    # a: recall 1, precision 2/3, F1 4/5; b: 0. One answer for all: no correlation, no agreement beyond chance.
+    assert values("aab", "aaa") == pytest.approx(
+        {"accuracy": 200 / 3, "macro_f1": 40, "balanced_accuracy": 50, "mcc": 0, "kappa": 0}
     )
 
 
 def test_a_class_without_labels_does_not_join_the_means():
     # a: recall 1/2, precision 1, F1 2/3; b: 1. The class d is only ever predicted.
-    assert prediction_metrics(list("aab"), list("adb")) == pytest.approx(
-        {"accuracy": 100 * 2 / 3, "macro_f1": 100 * 5 / 6, "balanced_accuracy": 75}
-    )
+    found = values("aab", "adb")
+    assert found["macro_f1"] == pytest.approx(100 * 5 / 6)
+    assert found["balanced_accuracy"] == pytest.approx(75)
 
 
 def test_all_right_and_all_wrong():
-    assert set(prediction_metrics(list("abc"), list("abc")).values()) == {100.0}
-    assert set(prediction_metrics(list("abc"), list("bca")).values()) == {0.0}
+    assert set(values("abc", "abc").values()) == {100.0}
+    wrong = values("abc", "bca")
+    assert [wrong[name] for name in HEADLINE] == pytest.approx([0, 0, 0, -50, -50])
+
+
+def test_many_matrices_at_once_agree_with_scikit_learn():
+    generator = np.random.default_rng(0)
+    labels, predicted = generator.integers(0, 4, (2, 7, 50))
+    matrices = np.stack([sk.confusion_matrix(a, b) for a, b in zip(labels, predicted, strict=True)])
+    found = headline_metrics(matrices)
+    for place, (a, b) in enumerate(zip(labels, predicted, strict=True)):
+        expected = {
+            "accuracy": sk.accuracy_score(a, b),
+            "macro_f1": sk.f1_score(a, b, average="macro"),
+            "balanced_accuracy": sk.balanced_accuracy_score(a, b),
+            "mcc": sk.matthews_corrcoef(a, b),
+            "kappa": sk.cohen_kappa_score(a, b),
+        }
+        for name, value in expected.items():
+            assert found[name][place] == pytest.approx(100 * value), name
+
+
+def test_confusion_by_unit_sums_to_the_whole():
+    predictions = predictions_of("aabb", "abba")
+    parts = confusion_by_unit(predictions, units_of(predictions.ids, {}))
+    assert parts.shape == (4, 2, 2)
+    assert parts.sum(0).tolist() == [[1, 1], [1, 1]]
+
+
+def test_auroc_leaves_absent_classes_out():
+    """
+    Class 0 against the rest: scores .8, .4 of its own, .6, .1 of others: 3 of 4 pairs in order. Class 1, the
+    rest of the labels: scores .3, .8 of its own, .1, .5 of others: 3 of 4. Class 2 has no label.
+    """
+    probabilities = np.array([[0.8, 0.1, 0.1], [0.4, 0.5, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1]])
+    assert macro_auroc(np.array([0, 0, 1, 1]), probabilities) == pytest.approx(75)
+    assert macro_auroc(np.array([1, 1, 1, 1]), probabilities) is None
 
 
 def history(*accuracies: float) -> list[dict[str, str]]:

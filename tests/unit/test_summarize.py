@@ -5,41 +5,91 @@ from builders import call
 
 from wbc.files import read_csv, write_csv
 
-ARMS = ["resnet", "combinedNet"]
-#: (arm, fraction, replicate): accuracy of the last epoch, macro-F1, best accuracy.
+METRIC_COLUMNS = [
+    *("arm", "fraction", "replicate", "test_set", "selection", "metric", "value", "n"),
+    *("low", "high", "interval", "state"),
+]
+COMPARISON_COLUMNS = [
+    *(
+        "arm",
+        "baseline",
+        "fraction",
+        "test_set",
+        "metric",
+        "replicate",
+        "difference",
+        "low",
+        "high",
+    ),
+    *("equivalent", "verdict", "needed_replicates", "needed_images", "state"),
+]
+#: (arm, fraction): accuracy of the last epoch, macro-F1, best accuracy; of seed 1. Seed 2 has 2 points more.
 RUNS = {
-    ("resnet", "100", "1"): (97.0, 90.0, 97.8),
-    ("resnet", "100", "2"): (97.4, 92.0, 98.0),
-    ("resnet", "1", "1"): (79.0, 60.0, 80.5),
-    ("resnet", "1", "2"): (81.0, 62.0, 82.5),
-    ("combinedNet", "100", "1"): (96.0, 91.0, 96.5),
-    ("combinedNet", "100", "2"): (96.0, 91.0, 96.5),
-    ("combinedNet", "1", "1"): (82.0, 65.0, 83.0),
-    ("combinedNet", "1", "2"): (84.0, 65.0, 85.0),
-    ("pRCC_clustered_resnet", "", ""): (88.0, 87.0, 90.0),
-    ("resnet_cam16", "", ""): (91.0, 89.0, 93.0),
+    ("resnet", "100"): (97.0, 90.0, 97.8),
+    ("resnet", "1"): (79.0, 60.0, 80.5),
+    ("combinedNet", "100"): (96.0, 91.0, 96.5),
+    ("combinedNet", "1"): (82.0, 65.0, 83.0),
 }
 
 
-def metric_rows(runs):
-    for (arm, fraction, replicate), (accuracy, macro_f1, best) in runs.items():
-        for selection, metric, value in (
-            ("last", "accuracy", accuracy),
-            ("last", "macro_f1", macro_f1),
-            ("last", "balanced_accuracy", 50.0),
-            ("best_test", "accuracy", best),
-            ("best_test", "epoch", 7.0),
-        ):
-            yield {
-                **{"arm": arm, "fraction": fraction, "replicate": replicate, "n": 200},
-                **{"selection": selection, "metric": metric, "value": value},
-            }
+def model_rows(name, fraction, replicate, values, test_set="test", **more):
+    accuracy, macro_f1, best = values
+    common = {"arm": name, "fraction": fraction, "replicate": replicate, "test_set": test_set}
+    common["n"] = "" if replicate == "mean" else 200
+    for selection, metric, value in (
+        ("last", "accuracy", accuracy),
+        ("last", "macro_f1", macro_f1),
+        ("best_test", "accuracy", best),
+        ("best_test", "epoch", 7.0),
+        ("best_test", "optimism", best - accuracy),
+    ):
+        row = {**common, "selection": selection, "metric": metric, "value": value}
+        if metric == "accuracy" and selection == "last":
+            row |= {"low": value - 1, "high": value + 1, "interval": "combined"}
+        yield row | more
+
+
+def metric_rows(seeds=("1", "2")):
+    for (arm, fraction), values in RUNS.items():
+        for place, seed in enumerate(seeds):
+            yield from model_rows(arm, fraction, seed, [value + 2 * place for value in values])
+    for (arm, fraction), values in RUNS.items():
+        shift = len(seeds) - 1
+        yield from model_rows(arm, fraction, "mean", [value + shift for value in values])
+    for name, accuracy in (("majority", 61.28), ("slide_only", 67.7)):
+        rows = list(model_rows(name, "", "", (accuracy, 15.2, 0)))[:2]
+        yield from (row | {"selection": "last"} for row in rows)
+    yield from model_rows("pRCC_clustered_resnet", "", "", (88.0, 87.0, 90.0))
+    yield from model_rows("resnet_cam16", "", "", (91.0, 89.0, 93.0))
+
+
+def comparison(fraction, verdict, **more):
+    common = {"arm": "combinedNet", "baseline": "resnet", "test_set": "test", "replicate": "mean"}
+    values = {"difference": -1, "low": -2.5, "high": 0.5, "equivalent": "false"}
+    return {
+        **common,
+        **values,
+        "metric": "accuracy",
+        "fraction": fraction,
+        "verdict": verdict,
+        **more,
+    }
+
+
+COMPARISONS = [comparison("100", "undecided", needed_replicates=12), comparison("1", "better")]
+SPREAD_COLUMNS = [
+    *("arm", "fraction", "metric", "subsets", "initialisations", "mean"),
+    *("sd_subset", "sd_initialisation", "sd_rest", "state"),
+]
 
 
 @pytest.fixture
 def options(tmp_path):
-    columns = ["arm", "fraction", "replicate", "selection", "metric", "value", "n"]
-    write_csv(tmp_path / "metrics.csv", columns, metric_rows(RUNS))
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, metric_rows())
+    write_csv(tmp_path / "comparisons.csv", COMPARISON_COLUMNS, COMPARISONS)
+    write_csv(tmp_path / "spread.csv", SPREAD_COLUMNS, [])
+    costs = [{"model": "resnet", "fraction": "1", "seconds": seconds} for seconds in (3, 5, 90)]
+    write_csv(tmp_path / "costs.csv", ["model", "fraction", "seconds"], costs)
     write_csv(
         tmp_path / "quality.csv",
         ["metric", "value", "images"],
@@ -48,8 +98,9 @@ def options(tmp_path):
             {"metric": "purity", "value": 0.75, "images": 40},
         ],
     )
+    names = ("metrics", "comparisons", "spread", "costs")
     return {
-        "metrics": tmp_path / "metrics.csv",
+        **{name: tmp_path / f"{name}.csv" for name in names},
         "cluster_quality": tmp_path / "quality.csv",
         "reported": {"resnet": {"100": 97.9, "1": 80.0}, "resnet_cam16": 92.13},
         "titles": {"resnet": "without", "combinedNet": "with", "unused": "never run"},
@@ -69,10 +120,11 @@ def readable(options, **more) -> str:
     return options["readable"].read_text(encoding="utf-8")
 
 
-def cells(text: str, first: str) -> list[str]:
+def cells(text: str, *first: str) -> list[str]:
     """The cells of the line of a Markdown table that starts with ``first``."""
-    [line] = [line for line in text.splitlines() if line.startswith(f"| {first} |")]
-    return [cell.strip() for cell in line.strip("|").split("|")][1:]
+    start = f"| {' | '.join(first)} |"
+    [line] = [line for line in text.splitlines() if line.startswith(start)]
+    return [cell.strip() for cell in line.strip("|").split("|")][len(first) :]
 
 
 def chosen(rows, **wanted):
@@ -81,10 +133,11 @@ def chosen(rows, **wanted):
 
 def test_columns_and_number_of_rows(summary):
     assert list(summary[0]) == [
-        *("table", "arm", "fraction", "replicate", "selection", "metric", "value", "n", "reported")
+        *("table", "arm", "fraction", "replicate", "selection", "metric", "value", "n", "reported"),
+        *("low", "high", "interval", "verdict", "state", "test_set"),
     ]
-    # Table 1: 8 runs and 4 means of 5 metrics; table 2: 5 metrics and 2 of the clusters; table 3: 5.
-    assert [row["table"] for row in summary] == ["1"] * 60 + ["2"] * 5 + ["3"] * 5 + ["2"] * 2
+    # Table 1: 8 runs and 4 means of 5 metrics, 2 baselines of 2; table 2: 5 and 2 of the clusters; table 3: 5.
+    assert [row["table"] for row in summary] == ["1"] * 64 + ["2"] * 7 + ["3"] * 5
 
 
 def test_single_runs_are_kept(summary):
@@ -93,25 +146,21 @@ def test_single_runs_are_kept(summary):
         **{"arm": "resnet", "fraction": "1", "replicate": "2"},
         **{"selection": "last", "metric": "accuracy"},
     )
-    assert (float(row["value"]), row["n"]) == (81.0, "200")
+    assert (float(row["value"]), row["n"], row["low"], row["verdict"]) == (81.0, "200", "80", "")
 
 
-def test_means_have_no_n(summary):
-    means = chosen(summary, replicate="mean")
-    assert len(means) == 4 * 5
-    assert {row["n"] for row in means} == {""}
-    values = {
-        (row["arm"], row["fraction"]): float(row["value"])
-        for row in chosen(means, selection="last", metric="accuracy")
+def test_verdicts_stand_beside_the_mean_accuracy_of_the_last_epoch_only(summary):
+    found = {
+        (row["arm"], row["fraction"], row["replicate"], row["selection"], row["metric"]): row[
+            "verdict"
+        ]
+        for row in summary
+        if row["verdict"]
     }
-    assert values == pytest.approx(
-        {
-            ("resnet", "100"): 97.2,
-            ("resnet", "1"): 80,
-            ("combinedNet", "100"): 96,
-            ("combinedNet", "1"): 83,
-        }
-    )
+    assert found == {
+        ("combinedNet", "100", "mean", "last", "accuracy"): "undecided",
+        ("combinedNet", "1", "mean", "last", "accuracy"): "better",
+    }
 
 
 def test_reported_numbers_stand_beside_the_published_protocol_only(summary):
@@ -131,23 +180,76 @@ def test_quality_of_the_clusters_is_in_table_2(summary):
     assert [(row["table"], row["value"], row["n"]) for row in rows] == [("2", "0.75", "40")]
 
 
+def test_costs_do_not_reach_the_tidy_table(options, summary, tmp_path):
+    before = options["summary"].read_bytes()
+    write_csv(tmp_path / "costs.csv", ["model", "fraction", "seconds"], [])
+    assert "| 5 |" not in readable(options)
+    assert options["summary"].read_bytes() == before
+
+
 def test_readable_table_1(options):
     text = readable(options, decimals=1)
-    assert "| % | 100 % of labels | 1 % of labels |" in text
-    # Two values x, y: the standard deviation is |x - y| / sqrt(2).
-    assert cells(text, "`resnet`: accuracy") == ["97.2 ± 0.3", "80.0 ± 1.4"]
-    assert cells(text, "`resnet`: macro-F1") == ["91.0 ± 1.4", "61.0 ± 1.4"]
-    assert cells(text, "`resnet`: accuracy, best test epoch") == ["97.9 ± 0.1", "81.5 ± 1.4"]
-    assert cells(text, "`resnet`: reported (best test epoch)") == ["97.90", "80.00"]
-    assert cells(text, "`combinedNet`: accuracy") == ["96.0 ± 0.0", "83.0 ± 1.4"]
-    assert "`combinedNet`: reported" not in text
+    assert cells(text, "1 %", "`resnet`") == [
+        *("80.0 [79.0, 81.0]", "61.0", "–", "–", "81.5", "+1.5", "80.00", "5")
+    ]
+    assert cells(text, "100 %", "`combinedNet`") == [
+        *("97.0 [96.0, 98.0]", "92.0", "-1.0 [-2.5, +0.5]", "undecided (would take 12 replicates)"),
+        *("97.5", "+0.5", "–", "–"),
+    ]
+    assert cells(text, "1 %", "`combinedNet`")[3] == "better"
+    assert cells(text, "–", "`majority`")[:2] == ["61.3 [60.3, 62.3]", "15.2"]
+    lines = [line for line in text.splitlines() if line.startswith(("| 1", "| –"))]
+    assert [line.split("|")[1].strip() for line in lines] == [
+        "100 %",
+        "100 %",
+        "1 %",
+        "1 %",
+        "–",
+        "–",
+    ]
 
 
 def test_readable_tables_2_and_3(options):
-    text = readable(options)
-    assert cells(text, "`pRCC_clustered_resnet`") == ["88.00", "87.00", "90.00", ""]
-    assert cells(text, "`resnet_cam16`") == ["91.00", "89.00", "93.00", "92.13"]
+    text = readable(options, decimals=1)
+    assert cells(text, "`pRCC_clustered_resnet`")[1:] == ["87.0", "90.0", "–", "–"]
+    assert cells(text, "`resnet_cam16`")[1:] == ["89.0", "93.0", "92.13", "–"]
     assert "Clusters: silhouette 0.25, purity 0.75." in text
+
+
+def test_a_diverged_run_shows_in_every_cell_of_its_mean(options, tmp_path):
+    rows = [
+        row | {"value": "", "low": "", "high": "", "state": "1 of 2 diverged"}
+        if (row["arm"], row["fraction"], row["replicate"]) == ("combinedNet", "1", "mean")
+        else row
+        for row in metric_rows()
+    ]
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, rows)
+    lost = comparison("1", "", difference="", low="", high="", state="1 of 2 diverged")
+    write_csv(tmp_path / "comparisons.csv", COMPARISON_COLUMNS, [COMPARISONS[0], lost])
+    text = readable(options)
+    assert cells(text, "1 %", "`combinedNet`") == [
+        *("1 of 2 diverged", "–", "1 of 2 diverged", "1 of 2 diverged", "–", "–", "–", "–")
+    ]
+
+
+def test_external_sets_stay_in_the_tidy_table(options, tmp_path):
+    more = list(model_rows("resnet", "1", "mean", (50, 50, 50), test_set="LISC"))[:2]
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, [*metric_rows(), *more])
+    text = readable(options, decimals=1)
+    assert cells(text, "1 %", "`resnet`")[0] == "80.0 [79.0, 81.0]"
+    assert len(chosen(read_csv(options["summary"]), test_set="LISC")) == 2
+
+
+def test_spread_where_runs_were_crossed(options, tmp_path):
+    assert "What spreads" not in readable(options)
+    row = {
+        **{"arm": "resnet", "fraction": "1", "metric": "accuracy", "subsets": 3, "state": ""},
+        **{"sd_subset": 3.14159, "sd_initialisation": 1, "sd_rest": 0.5},
+    }
+    write_csv(tmp_path / "spread.csv", SPREAD_COLUMNS, [row, row | {"metric": "macro_f1"}])
+    text = readable(options, decimals=1)
+    assert "### What spreads the accuracy" in text
+    assert "| 1 % | `resnet` | 3.1 | 1.0 | 0.5 |" in text
 
 
 def test_titles_of_the_arms_that_ran(options):
@@ -162,6 +264,8 @@ def test_titles_of_the_arms_that_ran(options):
         ({"subsets": "given"}, "Subsets were given, not drawn"),
         ({"synthetic": True}, "The images are synthetic drawings"),
         ({"weights": "random"}, "started from random weights"),
+        ({"margin": 2.5}, "smaller than 2.5 points"),
+        ({"alpha": 0.1}, "90 % intervals"),
     ],
 )
 def test_notes_only_where_they_apply(options, more, words):
@@ -170,9 +274,10 @@ def test_notes_only_where_they_apply(options, more, words):
 
 
 def test_note_on_replicates(options, tmp_path):
-    assert "Test images: 200. Replicates (seeds): 1, 2;" in readable(options)
-    first = {key: value for key, value in RUNS.items() if key[2] != "2"}
-    write_csv(tmp_path / "metrics.csv", list(next(metric_rows(RUNS))), metric_rows(first))
     text = readable(options)
-    assert "One replicate (seed 1)" in text
-    assert cells(text, "`resnet`: accuracy") == ["97.00", "79.00"]
+    assert "Test images: 200. Replicates (seeds): 1, 2." in text
+    assert "2 replicates hardly tell" in text
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, metric_rows("12345"))
+    assert "hardly tell" not in readable(options)
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, metric_rows(("1",)))
+    assert "One replicate (seed 1)" in readable(options)

@@ -1,43 +1,76 @@
-"""Means, spreads and Markdown."""
+"""Cells and Markdown."""
 
 import pytest
 
-from wbc.tables import markdown_table, mean_rows, reported_value, spread
+from wbc.tables import (
+    find,
+    markdown_table,
+    median_seconds,
+    number,
+    reported_value,
+    verdict_cell,
+    with_interval,
+)
 
 
-def row(replicate: str, value: str, **more: str) -> dict[str, str]:
-    common = {"arm": "a", "fraction": "10", "selection": "last", "metric": "accuracy"}
-    return {**common, "replicate": replicate, "value": value, "n": "20", **more}
-
-
-def test_means_over_replicates():
-    rows = [row("1", "80"), row("2", "83"), row("1", "50", metric="macro_f1")]
-    assert mean_rows(rows) == [
-        {**row("mean", ""), "value": pytest.approx(81.5), "n": None},
-        {**row("mean", "", metric="macro_f1"), "value": pytest.approx(50), "n": None},
-    ]
-
-
-@pytest.mark.parametrize("key", ["arm", "fraction", "selection", "metric"])
-def test_means_keep_what_differs_apart(key):
-    means = mean_rows([row("1", "80"), row("1", "90", **{key: "other"})])
-    assert [mean["value"] for mean in means] == [80, 90]
+def test_find():
+    rows = [{"a": "1", "b": "x"}, {"a": "2", "b": "x"}]
+    assert find(rows, a="2", b="x") is rows[1]
+    assert find(rows, b="x") is rows[0]
+    assert find(rows, a="3") is None
 
 
 @pytest.mark.parametrize(
-    ("values", "decimals", "text"),
+    ("text", "decimals", "signed", "cell"),
     [
-        ([80.0], 2, "80.00"),
-        ([80.0], 0, "80"),
-        # Sample standard deviation: sqrt((1 + 1) / 1).
-        ([80.0, 82.0], 3, "81.000 ± 1.414"),
-        # Deviations -2, 0, 2: sqrt((4 + 0 + 4) / 2) = 2.
-        ([78.0, 80.0, 82.0], 1, "80.0 ± 2.0"),
-        ([80.0, 80.0], 1, "80.0 ± 0.0"),
+        ("80.456", 1, False, "80.5"),
+        ("80", 0, True, "+80"),
+        ("-1.25", 1, True, "-1.2"),
+        ("", 2, True, "–"),
     ],
 )
-def test_spread(values, decimals, text):
-    assert spread(values, decimals) == text
+def test_number(text, decimals, signed, cell):
+    assert number(text, decimals, signed) == cell
+
+
+def test_values_with_intervals_and_without():
+    row = {"value": "80.1", "low": "78.04", "high": "82", "state": "", "difference": "-1"}
+    assert with_interval(row, 1) == "80.1 [78.0, 82.0]"
+    assert with_interval(row, 1, "difference", signed=True) == "-1.0 [+78.0, +82.0]"
+    assert with_interval(row | {"low": "", "high": ""}, 1) == "80.1"
+    assert with_interval(row | {"value": "", "state": "1 of 5 diverged"}, 1) == "1 of 5 diverged"
+    assert with_interval(None, 1) == "–"
+
+
+@pytest.mark.parametrize(
+    ("row", "cell"),
+    [
+        ({"verdict": "better", "equivalent": "false"}, "better"),
+        ({"verdict": "worse", "equivalent": "true"}, "worse, though equivalent"),
+        ({"verdict": "equivalent within 1.0", "equivalent": "true"}, "equivalent within 1.0"),
+        ({"verdict": "undecided"}, "undecided"),
+        ({"verdict": "undecided", "state": "one note; why not"}, "undecided (why not)"),
+        (
+            {"verdict": "undecided", "needed_images": "5012"},
+            "undecided (would take 5,012 test images)",
+        ),
+        (
+            {"verdict": "undecided", "needed_replicates": "9", "needed_images": "40"},
+            "undecided (would take 9 replicates or 40 test images)",
+        ),
+        ({"verdict": "", "state": "1 of 5 diverged"}, "1 of 5 diverged"),
+    ],
+)
+def test_verdicts(row, cell):
+    empty = {"state": "", "equivalent": "", "needed_replicates": "", "needed_images": ""}
+    assert verdict_cell({**empty, **row}) == cell
+    assert verdict_cell(None) == "–"
+
+
+def test_median_seconds():
+    rows = [{"model": "a", "fraction": "1", "seconds": text} for text in ("10", "2", "60", "")]
+    assert median_seconds(rows, "a", "1") == "10"
+    assert median_seconds(rows, "a", "10") == "–"
 
 
 def test_reported_numbers():

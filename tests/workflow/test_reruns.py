@@ -2,7 +2,9 @@
 
 import pytest
 
-ALL_TABLES = {"evaluate": 1, "summarize": 1}
+# The provenance names the whole config, so every edit of it is recorded.
+TABLE = {"summarize": 1, "record_provenance": 1}
+ALL_TABLES = {"evaluate": 1, "compare": 1, "collect_costs": 1, **TABLE}
 AUDIT = {"audit_leakage": 1, "check_leakage": 1}
 
 
@@ -43,7 +45,24 @@ def test_a_new_replicate_adds_only_its_runs(finished):
 
 
 def test_a_table_option_reruns_only_the_table(finished):
-    assert finished.planned("--config", "table={decimals: 3}") == {"summarize": 1}
+    assert finished.planned("--config", "table={decimals: 3}") == TABLE
+
+
+def test_a_margin_reruns_only_the_comparisons(finished):
+    planned = finished.planned("--config", "statistics={margin: 2}")
+    assert planned == {"compare": 1, **TABLE}
+
+
+def test_crossed_runs_add_no_subsets_of_their_own(finished):
+    """Two new replicates' worth: 6 runs of seed 2, and 1x2 and 2x1 of three arms at one fraction."""
+    grid = "experiment={replicates: [1, 2], crossed: {replicates: [1, 2], fractions: [10]}}"
+    assert finished.planned("--config", grid) == {
+        "draw_subsets": 2,
+        "train_wbc": 6 + 6,
+        "plot_curves": 2,
+        "spread": 1,
+        **ALL_TABLES,
+    }
 
 
 def test_a_leakage_threshold_reruns_the_audit_and_no_training(finished):
@@ -81,8 +100,8 @@ def test_other_masks_of_cam16_leave_the_arm_without_additional_information_alone
 @pytest.mark.parametrize(
     ("module", "rules"),
     [
-        ("tables", {"summarize": 1, **AUDIT}),
-        ("metrics", {**ALL_TABLES}),
+        ("tables", {**TABLE, **AUDIT}),
+        ("metrics", {"evaluate": 1, "compare": 1, "spread": 1, **TABLE}),
         (
             "clustering",
             {"prcc_clusters": 1, "train_prcc_clustered": 1, "train_wbc": 2, **ALL_TABLES},

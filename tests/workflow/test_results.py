@@ -1,6 +1,8 @@
 """What the workflow writes: every named file, its columns, and numbers that agree with each other."""
 
 import csv
+import hashlib
+import itertools
 import json
 from pathlib import Path
 
@@ -28,6 +30,12 @@ def results(finished) -> Path:
     [
         "summary.csv",
         "summary.md",
+        "comparisons.csv",
+        "spread.csv",
+        "costs.csv",
+        "provenance.json",
+        "metrics/evaluate.csv",
+        "metrics/confusion.csv",
         "models/resnet_cam16.pt",
         "models/pRCC_clustered_resnet.pt",
         "models/pRCC_autoencoder.pt",
@@ -62,7 +70,8 @@ def test_every_deliverable_exists(results, name):
 def test_summary_has_every_run_and_agrees_with_the_predictions(results):
     rows = read(results / "summary.csv")
     assert list(rows[0]) == [
-        *("table", "arm", "fraction", "replicate", "selection", "metric", "value", "n", "reported")
+        *("table", "arm", "fraction", "replicate", "selection", "metric", "value", "n", "reported"),
+        *("low", "high", "interval", "verdict", "state", "test_set"),
     ]
     for arm in ARMS:
         for fraction in FRACTIONS:
@@ -76,6 +85,8 @@ def test_summary_has_every_run_and_agrees_with_the_predictions(results):
             )
             assert float(last["value"]) == pytest.approx(100 * right / len(predictions), abs=1e-4)
             assert int(last["n"]) == len(predictions) == 20
+            assert last["interval"] == "wilson"
+            assert float(last["low"]) < float(last["value"]) < float(last["high"])
             history = read(results / f"history/replicate1/{arm}_wbc_{fraction}.csv")
             assert len(history) == 2
             (best,) = (
@@ -94,6 +105,27 @@ def test_summary_has_every_run_and_agrees_with_the_predictions(results):
     assert float(reported["resnet", "100"]) == 97.9
     assert float(reported["resnet_cam16", ""]) == 92.13
     assert {r["selection"] for r in rows if r["reported"]} == {"best_test"}
+
+
+def test_every_arm_is_compared_with_the_baseline(results):
+    rows = [row for row in read(results / "comparisons.csv") if row["replicate"] == "mean"]
+    found = {(row["arm"], row["fraction"], row["metric"]) for row in rows}
+    assert found == set(itertools.product(ARMS[1:], FRACTIONS, ("accuracy", "macro_f1")))
+    verdicts = {
+        (row["arm"], row["fraction"]): row["verdict"]
+        for row in read(results / "summary.csv")
+        if row["verdict"]
+    }
+    assert verdicts == {
+        (row["arm"], row["fraction"]): row["verdict"] for row in rows if row["metric"] == "accuracy"
+    }
+
+
+def test_the_provenance_names_the_tables_as_they_are(results):
+    tables = json.loads((results / "provenance.json").read_text())["tables"]
+    assert set(tables) == {"summary.csv", "comparisons.csv"}
+    for name, digest in tables.items():
+        assert hashlib.sha256((results / name).read_bytes()).hexdigest() == digest
 
 
 def test_predictions_cover_the_test_images_only(results):

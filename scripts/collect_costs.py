@@ -1,0 +1,86 @@
+"""Collect what each training took, from its record and, where there is one, its benchmark file.
+
+Writes a CSV with one row per training:
+  model, fraction, replicate, seconds, images_per_second, device, peak_memory_mb, job_seconds, job_memory_mb
+seconds is the script's own wall time, peak_memory_mb the GPU's; job_seconds and job_memory_mb (resident memory) are those
+of the whole job as Snakemake saw it. Empty where nothing tells. All of it differs between equal runs.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+from wbc.cli import make_parser, run_script
+from wbc.files import UserError, write_csv
+from wbc.predictions import prediction_name
+
+Row = dict[str, object]
+
+COLUMNS = [
+    *("model", "fraction", "replicate", "seconds", "images_per_second", "device"),
+    *("peak_memory_mb", "job_seconds", "job_memory_mb"),
+]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = make_parser(__doc__)
+    parser.add_argument("--results", required=True, help="folder with records/")
+    parser.add_argument("--benchmarks", required=True, help="folder with <rule>/...tsv")
+    parser.add_argument("--arms", nargs="+", required=True)
+    parser.add_argument("--fractions", nargs="+", required=True)
+    parser.add_argument("--replicates", nargs="+", required=True)
+    parser.add_argument("--pretrained", nargs="*", default=[], help="models without fraction")
+    parser.add_argument("--costs", required=True, help="CSV to write")
+    return parser
+
+
+def benchmark(folder: Path, file: str) -> Row:
+    """Seconds and resident memory of a job, if it left a benchmark file."""
+    for path in sorted(folder.glob(f"train_*/{file}")):
+        with path.open(encoding="utf-8", newline="") as handle:
+            for row in csv.DictReader(handle, delimiter="\t"):
+                return {"job_seconds": row.get("s"), "job_memory_mb": row.get("max_rss")}
+    return {}
+
+
+def cost(
+    results: Path, benchmarks: Path, model: str, fraction: str = "", replicate: str = ""
+) -> Row:
+    """One training's row.
+
+    Raises:
+        UserError: its record is missing or no JSON.
+    """
+    path = results / "records" / prediction_name(model, fraction, replicate, ending="json")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: no readable record ({error}): delete it and run again") from None
+    memory = record.get("peak_memory_mb")
+    if memory is None and "peak_gpu_bytes" in record:
+        memory = record["peak_gpu_bytes"] / 1e6
+    return {
+        **{"model": model, "fraction": fraction, "replicate": replicate},
+        **{key: record.get(key) for key in ("seconds", "images_per_second", "device")},
+        "peak_memory_mb": memory,
+        **benchmark(benchmarks, prediction_name(model, fraction, replicate, ending="tsv")),
+    }
+
+
+def run(arguments: argparse.Namespace) -> None:
+    results, benchmarks = Path(arguments.results), Path(arguments.benchmarks)
+    runs = product(arguments.arms, arguments.fractions, arguments.replicates)
+    rows = [cost(results, benchmarks, *run) for run in runs]
+    rows += [cost(results, benchmarks, model) for model in arguments.pretrained]
+    write_csv(arguments.costs, COLUMNS, rows)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_script(run, build_parser(), argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

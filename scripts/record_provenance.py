@@ -1,0 +1,122 @@
+"""Record what a summary was made from and by.
+
+Writes a JSON with: SHA-256 of the tables (tables); of the whole config, as JSON with sorted keys (config); of the images, over
+each index's ids and pixel hashes (images); the code (`git describe --always --dirty` where git and a repository are there, and
+SHA-256 over scripts/); container images, if it ran in any; devices and versions that the records of the trainings
+name; versions of this step's packages; and the seeds.
+"""
+
+import argparse
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from wbc.cli import make_parser, run_script
+from wbc.files import UserError, read_csv, sha256_of_file, write_json
+
+SCRIPTS = Path(__file__).resolve().parent
+PACKAGES = ("numpy", "scikit-learn", "scipy", "statsmodels")
+#: Keys of a record that are worth a list of what occurred.
+RECORDED = ("device", "precision", "threads", "torch", "cuda", "driver")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = make_parser(__doc__)
+    parser.add_argument("--tables", nargs="+", required=True, help="CSVs to hash")
+    parser.add_argument("--indexes", nargs="+", required=True, help="CSVs of index_images")
+    parser.add_argument("--results", required=True, help="folder with records/")
+    parser.add_argument("--config", type=json.loads, required=True, help="JSON: the whole config")
+    parser.add_argument("--containers", nargs="*", default=[], help="images that were used")
+    parser.add_argument("--provenance", required=True, help="JSON to write")
+    return parser
+
+
+def sha256_of_text(text: str) -> str:
+    """SHA-256 of a text in UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal texts."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def images_hash(index: Path | str) -> str:
+    """SHA-256 over the ids, splits, labels and pixel hashes of an index, whatever the order of its rows."""
+    keys = ("id", "split", "label", "pixel_sha256")
+    try:
+        rows = sorted([row[key] for key in keys] for row in read_csv(index))
+    except KeyError as error:
+        raise UserError(f"{index} has no column {error}: run index_images again") from None
+    return sha256_of_text(canonical_json(rows))
+
+
+def scripts_hash(folder: Path) -> str:
+    """SHA-256 over names and contents of the Python files below a folder."""
+    files = sorted(folder.rglob("*.py"))
+    names = [[path.relative_to(folder).as_posix(), sha256_of_file(path)] for path in files]
+    return sha256_of_text(canonical_json(names))
+
+
+def describe(folder: Path) -> str | None:
+    """The commit by git, or None without git or a repository of its own at ``folder``."""
+    if not (folder / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+def recorded(folder: Path) -> dict[str, list]:
+    """Every value that the records of the trainings have of some facts."""
+    records = [json.loads(path.read_text()) for path in sorted(folder.rglob("*.json"))]
+    return {
+        key: sorted({record[key] for record in records if key in record}, key=str)
+        for key in RECORDED
+    }
+
+
+def seeds(config: dict) -> dict:
+    """Every seed of the config, by its key."""
+    return {
+        "experiment.replicates": config["experiment"]["replicates"],
+        **{f"{name}.seed": part["seed"] for name, part in config.items() if "seed" in part},
+    }
+
+
+def run(arguments: argparse.Namespace) -> None:
+    write_json(
+        arguments.provenance,
+        {
+            "tables": {Path(path).name: sha256_of_file(path) for path in arguments.tables},
+            "config": sha256_of_text(canonical_json(arguments.config)),
+            "images": {Path(path).name: images_hash(path) for path in arguments.indexes},
+            "code": {"git": describe(SCRIPTS.parent), "scripts": scripts_hash(SCRIPTS)},
+            "containers": arguments.containers,
+            "trainings": recorded(Path(arguments.results) / "records"),
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in PACKAGES},
+            },
+            "seeds": seeds(arguments.config),
+        },
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run_script(run, build_parser(), argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

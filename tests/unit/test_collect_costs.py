@@ -1,0 +1,50 @@
+"""What trainings took, from records and benchmark files."""
+
+import json
+
+import pytest
+from builders import call, failure
+
+from wbc.files import read_csv
+
+
+def write(path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.fixture
+def options(tmp_path):
+    for replicate, record in (
+        ("1", {"seconds": 12.5, "device": "cpu"}),
+        ("2", {"seconds": 11, "device": "H", "images_per_second": 900, "peak_memory_mb": 70}),
+        ("3", {"seconds": 11, "device": "H", "peak_gpu_bytes": 5_000_000}),
+    ):
+        write(tmp_path / f"records/replicate{replicate}/one_wbc_1.json", json.dumps(record))
+    write(tmp_path / "records/resnet_cam16.json", '{"seconds": 3}')
+    header = "s\th:m:s\tmax_rss\n"
+    write(tmp_path / "b/train_wbc/replicate1/one_wbc_1.tsv", header + "20.5\t0:00:20\t951.62\n")
+    write(tmp_path / "b/train_cam16/resnet_cam16.tsv", header + "9\t0:00:09\t-\n")
+    return {
+        **{"results": tmp_path, "benchmarks": tmp_path / "b"},
+        **{"arms": ["one"], "fractions": ["1"], "replicates": ["1", "2", "3"]},
+        **{"pretrained": ["resnet_cam16"], "costs": tmp_path / "costs.csv"},
+    }
+
+
+def test_what_is_known_is_collected_and_the_rest_is_empty(options):
+    assert call("collect_costs", **options) == 0
+    rows = read_csv(options["costs"])
+    assert [list(row.values()) for row in rows] == [
+        ["one", "1", "1", "12.5", "", "cpu", "", "20.5", "951.62"],
+        ["one", "1", "2", "11", "900", "H", "70", "", ""],
+        ["one", "1", "3", "11", "", "H", "5", "", ""],
+        ["resnet_cam16", "", "", "3", "", "", "", "9", "-"],
+    ]
+
+
+@pytest.mark.parametrize("content", [None, "half a rec"])
+def test_a_missing_or_broken_record_is_one_line(options, capsys, tmp_path, content):
+    path = tmp_path / "records/replicate2/one_wbc_1.json"
+    path.unlink() if content is None else path.write_text(content)
+    assert "replicate2/one_wbc_1.json" in failure(capsys, "collect_costs", **options)
