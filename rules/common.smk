@@ -268,20 +268,6 @@ def classifier_training():
     )
 
 
-def leakage_policy(wildcards):
-    kinds = ("bytes", "pixels", "near_duplicates", "slide", "field")
-    return as_json({kind: config["leakage"][kind] for kind in kinds})
-
-
-def audited_grouped_index(wildcards):
-    grouped = "grouped" in config["experiment"]["splits"]
-    return "<results>/images/wbc_grouped_index.csv" if grouped else []
-
-
-def grouped_index_flag(wildcards, input):
-    return flag("--grouped-index", input.grouped_index)
-
-
 def weights_file(network):
     """One file per source, so that the demo's random weights never replace ImageNet's."""
     source = config["weights"][network]
@@ -339,77 +325,3 @@ def masked_flags(wildcards, input):
 
 def arm_encoders(wildcards):
     return as_json(config["arms"][wildcards.arm]["encoders"])
-
-
-def figure_arm(wildcards):
-    return config["table"]["figures"][wildcards.figure]
-
-
-def figure_title(wildcards):
-    arm = figure_arm(wildcards)
-    name = re.sub(r"^figure(\d+)$", r"Figure \1", wildcards.figure)
-    return f"{name}: {arm}, {config['arms'][arm]['title']}"
-
-
-def figure_histories(wildcards):
-    return collect(
-        "<results>/history/replicate{replicate}/{arm}_wbc_{fraction}.csv",
-        fraction=FRACTIONS,
-        replicate=REPLICATES,
-        arm=figure_arm(wildcards),
-    )
-
-
-def figure_fractions(wildcards):
-    return [fraction for fraction in FRACTIONS for _ in REPLICATES]
-
-
-def of_every_run(folder, ending="csv"):
-    return collect(
-        f"<results>/{folder}/replicate{{replicate}}/{{arm}}_wbc_{{fraction}}.{ending}",
-        arm=ARMS,
-        fraction=FRACTIONS,
-        replicate=REPLICATES,
-    )
-
-
-def results_folder(wildcards):
-    return pathvar("results")
-
-
-def records_folder(wildcards):
-    return f"{pathvar('results')}/records"
-
-
-def benchmarks_folder(wildcards):
-    return pathvar("benchmarks").replace("<results>", pathvar("results"))
-
-
-def baseline_of():
-    """Arms on another split than the baseline's are compared with that split's baseline."""
-    baseline = f"{config['statistics']['baseline']}Grouped"
-    return {arm: baseline for arm in ARMS if split_suffix(arm) and arm != baseline}
-
-
-def external_predictions(wildcards):
-    return collect(
-        "<results>/predictions/replicate{replicate}/{arm}_wbc_{fraction}_on_{external}.csv",
-        arm=ARMS,
-        fraction=FRACTIONS,
-        replicate=REPLICATES,
-        external=EXTERNAL,
-    )
-
-
-def external_flags(wildcards, input):
-    """External test sets and their indexes, or nothing."""
-    if not EXTERNAL:
-        return ""
-    indexes = " ".join(map(shlex.quote, input.external_indexes))
-    return f"--external {' '.join(EXTERNAL)} --external-indexes {indexes}"
-
-
-def containers_in_use():
-    if DeploymentMethod.APPTAINER not in workflow.deployment_settings.deployment_method:
-        return []
-    return [TOOLS_IMAGE, TORCH_IMAGE]
