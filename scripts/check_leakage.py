@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
     if errors:
         first = errors[0]
         folder = Path(arguments.pairs).parent
-        remedy = "split by slide (experiment.splits)" if first["group"] else "remove one of them"
+        remedy = "keep its images in one of them" if first["group"] else "remove one of them"
         more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
         raise UserError(
             f"leakage: {describe(first)}{more}: {remedy}, or set leakage.{first['kind']} to warn; "

@@ -56,7 +56,6 @@ def comparisons(parts: Sequence[Part], external: Sequence[str]) -> list[tuple[Pa
     training images with the external test sets; and wbc's training images with themselves, because validation images
     are drawn from them.
     """
-
     ordered = sorted(parts, key=lambda part: SPLITS.index(part.split))
     pairs = [
         (first, second)

@@ -41,7 +41,7 @@ def options(tmp_path):
         ("bytes", "wbc test: val/a/2.jpg is the same file as wbc train: train/a/1.jpg: remove one"),
         ("pixels", "val/a/2.jpg is the same pixels as wbc train: train/a/1.jpg"),
         ("near_duplicates", "val/a/2.jpg is a near duplicate of wbc train: train/a/1.jpg"),
-        ("slide", "same slide in wbc test and wbc train: s1: split by slide (experiment.splits)"),
+        ("slide", "same slide in wbc test and wbc train: s1: keep its images in one"),
         ("field", "same microscope field in wbc test and wbc train: s1"),
     ],
 )
