@@ -57,12 +57,15 @@ def main() -> None:
     values = {
         "pathvars": {"results": name, "resources": f"{name}/resources"},
         "experiment": {"replicates": replicates},
+        # As on a cluster with GPUs: one per job, and so one run after another in a job of several.
+        "compute": {"device": "auto"},
     }
     config.write_text(yaml.safe_dump(values), encoding="utf-8")
     options = ["--configfile", "tests/tiny.yaml", str(config), "--quiet", "all"]
     runs = [(a, f, r) for r in replicates for a in ARMS for f in FRACTIONS]
     targets = [f"{name}/models/replicate{r}/{a}_wbc_{f}.pt" for a, f, r in runs]
     together = ["--groups", "train_wbc=runs", "--group-components", f"runs={arguments.per_job}"]
+    together += ["--set-resource-scopes", "gpu=local", "--resources", "gpu=1"]
     polling = ["--slurm-init-seconds-before-status-checks", "5"]
     ways = {
         "this machine, 2 at a time": ["--profile", "profiles/apptainer", "--cores", "2"],

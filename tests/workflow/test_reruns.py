@@ -3,7 +3,7 @@
 import pytest
 
 # The provenance names the whole config, so every edit of it is recorded.
-TABLE = {"summarize": 1, "record_provenance": 1}
+TABLE = {"summarize": 1, "record_provenance": 1, "summarize_benchmarks": 1}
 ALL_TABLES = {"evaluate": 1, "compare": 1, "collect_costs": 1, **TABLE}
 AUDIT = {"audit_leakage": 1, "check_leakage": 1}
 
@@ -76,7 +76,9 @@ def test_a_grouped_split_adds_its_arms_and_packs_nothing_again(finished):
         "split_by_group": 1,
         **AUDIT,
         "draw_subsets": 2,
+        "compute_activations": 4,
         "train_wbc": 6,
+        "spread": 1,
         **ALL_TABLES,
     }
 
@@ -89,22 +91,31 @@ def test_an_external_test_set_trains_nothing(finished):
         "pack_images": 1,
         **AUDIT,
         "predict_external": 6,
+        "evaluate": 1,
+        "compare": 1,
+        **TABLE,
     }
 
 
 def test_other_masks_of_cam16_leave_the_arm_without_additional_information_alone(finished):
     planned = finished.planned("--config", "pretraining={cam16: {masks: append}}")
-    assert planned == {"train_cam16": 1, "train_wbc": 4, "plot_curves": 1, **ALL_TABLES}
+    assert planned == {
+        **{"train_cam16": 1, "compute_activations": 1, "train_wbc": 4, "plot_curves": 1},
+        **ALL_TABLES,
+    }
 
 
 @pytest.mark.parametrize(
     ("module", "rules"),
     [
-        ("tables", {**TABLE, **AUDIT}),
+        ("tables", AUDIT),
         ("metrics", {"evaluate": 1, "compare": 1, "spread": 1, **TABLE}),
         (
             "clustering",
-            {"prcc_clusters": 1, "train_prcc_clustered": 1, "train_wbc": 2, **ALL_TABLES},
+            {
+                **{"prcc_clusters": 1, "train_prcc_clustered": 1, "compute_activations": 1},
+                **{"train_wbc": 2, **ALL_TABLES},
+            },
         ),
     ],
 )
