@@ -13,7 +13,7 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
 .PHONY: help environment demo test test-fast lint format lock rulegraph plan containers containers-lock \
-	test-containers test-slurm
+	test-containers test-slurm benchmark
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -78,3 +78,6 @@ test-containers: $(INSTALLED) ## every step in real Apptainer containers, on tin
 
 test-slurm: $(INSTALLED) ## the same as jobs of a real one-node SLURM, with faults injected (root, Debian)
 	$(RUN) FULL=$(FULL) pytest tests/slurm
+
+benchmark: $(INSTALLED) ## fine-tuning against the plain loop, on this machine (ten minutes on two cores)
+	$(RUN) python benchmarks/fine_tuning.py $(OPTIONS)

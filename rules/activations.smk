@@ -12,6 +12,7 @@ rule compute_activations:
         masked=activations_masked_images,
         masked_ids=activations_masked_ids,
         subset=activations_subset,
+        leakage=ancient("<results>/leakage/check_leakage.csv"),
     output:
         activations="<results>/activations/{part}/{encoder}_{block}_{pixels}.npy",
         header="<results>/activations/{part}/{encoder}_{block}_{pixels}.json",

@@ -13,6 +13,7 @@ rule train_wbc:
         subset=run_subset,
         encoder_checkpoints=encoder_checkpoints,
         activations=arm_activations,
+        leakage=ancient("<results>/leakage/check_leakage.csv"),
     output:
         checkpoint="<results>/models/replicate{replicate}/{arm}_wbc_{fraction}.pt",
         history="<results>/history/replicate{replicate}/{arm}_wbc_{fraction}.csv",
@@ -35,7 +36,7 @@ rule train_wbc:
         activations=activations_flag,
         classes=config["datasets"]["wbc"]["classes"],
         training=classifier_training(),
-        validation=validation_output_flag,
+        held_out=validation_output_flag,
         seed=initialisation_seed,
         resize=config["images"]["resize"],
         device=config["compute"]["device"],
@@ -62,7 +63,7 @@ rule train_wbc:
         " --checkpoint {output.checkpoint:q}"
         " --history {output.history:q}"
         " --predictions {output.predictions:q}"
-        " {params.validation}"
+        " {params.held_out}"
         " --record {output.record:q}"
         " > {log:q} 2>&1"
 

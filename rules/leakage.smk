@@ -46,7 +46,8 @@ rule audit_leakage:
         " > {log:q} 2>&1"
 
 
-# A rule of its own: outputs of a rule that fails are deleted, and the findings must stay.
+# A rule of its own: outputs of a rule that fails are deleted, and the findings must stay. All training waits
+# for it, but is not rerun by it (`ancient`).
 rule check_leakage:
     input:
         script=script_of("check_leakage"),
@@ -71,13 +72,6 @@ rule check_leakage:
         " --policy {params.policy:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"
-
-
-# All training waits for that rule, but is not rerun by it (`ancient`).
-for name in ("train_cam16", "prcc_features", "train_prcc_autoencoder", "train_wbc"):
-    workflow.get_rule(name).set_input(
-        leakage=ancient("<results>/leakage/check_leakage.csv")
-    )
 
 
 rule slide_only:

@@ -11,6 +11,7 @@ rule train_cam16:
         masked=masked_images("cam16", config["pretraining"]["cam16"]["masks"]),
         masked_ids=masked_ids("cam16", config["pretraining"]["cam16"]["masks"]),
         weights=weights_file("resnet18"),
+        leakage=ancient("<results>/leakage/check_leakage.csv"),
     output:
         checkpoint="<results>/models/resnet_cam16.pt",
         history="<results>/history/resnet_cam16.csv",
@@ -67,6 +68,7 @@ rule prcc_features:
         images="<results>/images/prcc.npy",
         ids="<results>/images/prcc_ids.csv",
         weights=weights_file("vgg16"),
+        leakage=ancient("<results>/leakage/check_leakage.csv"),
     output:
         features="<results>/features/prcc_feature.csv",
         record="<results>/records/prcc_feature.json",
@@ -199,6 +201,7 @@ rule train_prcc_autoencoder:
         library=library_of("train_prcc_autoencoder"),
         images="<results>/images/prcc.npy",
         ids="<results>/images/prcc_ids.csv",
+        leakage=ancient("<results>/leakage/check_leakage.csv"),
     output:
         checkpoint="<results>/models/pRCC_autoencoder.pt",
         history="<results>/history/pRCC_autoencoder.csv",

@@ -13,7 +13,7 @@ RULES = {
     for path in sorted((REPOSITORY / "rules").glob("*.smk"))
     for name, body in RULE.findall(path.read_text(encoding="utf-8"))
 }
-#: Flags that a function in rules/common.smk writes into a rule's command line.
+#: Flags that a function in rules/common.smk or inputs.smk writes into a rule's command line.
 WRITTEN_BY_PARAMS = {
     "{params.masked}": ["--masked", "--masked-ids"],
     "{params.group_pattern}": ["--group-pattern"],
@@ -22,6 +22,11 @@ WRITTEN_BY_PARAMS = {
     "{params.synthetic}": ["--synthetic"],
     "{params.grouped_index}": ["--grouped-index"],
     "{params.validation}": ["--validation-share", "--keep-slides-whole"],
+    "{params.held_out}": ["--validation"],
+    "{params.activations}": ["--activations"],
+    "{params.external}": ["--external", "--external-indexes"],
+    "{params.budget}": ["--budget-gb"],
+    "{params.images}": ["--test", "--train", "--subset", "--flips", "--rotation"],
 }
 
 
