@@ -39,7 +39,7 @@ rule evaluate:
         fractions=FRACTIONS,
         replicates=REPLICATES,
         pretrained=PRETRAINED_CLASSIFIERS,
-        external=external_flags,
+        external_sets=external_flags,
         selection=SELECTION,
         alpha=config["statistics"]["alpha"],
         bootstrap=config["statistics"]["bootstrap"],
@@ -53,7 +53,7 @@ rule evaluate:
         " --fractions {params.fractions}"
         " --replicates {params.replicates}"
         " --pretrained {params.pretrained}"
-        " {params.external}"
+        " {params.external_sets}"
         " --baseline-predictions slide_only={input.slide_only:q}"
         " --selection {params.selection}"
         " --alpha {params.alpha}"
@@ -91,7 +91,7 @@ rule compare:
         arms=ARMS,
         fractions=FRACTIONS,
         replicates=REPLICATES,
-        external=external_flags,
+        external_sets=external_flags,
         baseline=config["statistics"]["baseline"],
         baseline_of=as_json(baseline_of()),
         alpha=config["statistics"]["alpha"],
@@ -103,7 +103,7 @@ rule compare:
         " --arms {params.arms:q}"
         " --fractions {params.fractions}"
         " --replicates {params.replicates}"
-        " {params.external}"
+        " {params.external_sets}"
         " --baseline {params.baseline:q}"
         " --baseline-of {params.baseline_of:q}"
         " --alpha {params.alpha}"

@@ -24,7 +24,7 @@ WRITTEN_BY_PARAMS = {
     "{params.validation}": ["--validation-share", "--keep-slides-whole"],
     "{params.held_out}": ["--validation"],
     "{params.activations}": ["--activations"],
-    "{params.external}": ["--external", "--external-indexes"],
+    "{params.external_sets}": ["--external", "--external-indexes"],
     "{params.budget}": ["--budget-gb"],
     "{params.images}": ["--test", "--train", "--subset", "--flips", "--rotation"],
 }
