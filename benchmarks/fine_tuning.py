@@ -1,8 +1,9 @@
 """WBC fine-tuning at one fraction: the plain loop against this workflow, same images, same updates, same blocks.
 
-The plain loop's time is the median of its epochs after the first, times --epochs; the workflow's is that of its steps
-run in full (indexing, packing, activations, training; each a process of its own). Ratios are of one run. --full
-runs the plain loop in full as well, so that accuracies can be compared.
+The plain loop runs --plain-epochs after a first one, and the median of these stands for the rest; the workflow's steps
+run in full (indexing, packing, activations, training; each a process of its own). The plain loop is timed in PyTorch's
+default memory format, as most write it, and in channels last; the last line is against the faster. --full runs it in
+full, so that accuracies can be compared.
 """
 
 import argparse
@@ -59,47 +60,54 @@ def main() -> None:
             compare(arm, raw, state, scratch, arguments)
 
 
+def plain_seconds(
+    raw: Path, state: dict, trained: list[str], seed: int, memory_format, arguments
+) -> tuple[float, float, list[dict[str, float]]]:
+    """The plain loop's whole time, its median epoch, its history."""
+    timed = arguments.epochs if arguments.full else 1 + arguments.plain_epochs
+    started = time.perf_counter()
+    history = train_plain(
+        raw,
+        state,
+        trained,
+        timed,
+        schedule_epochs=arguments.epochs,
+        size=arguments.size,
+        seed=seed,
+        memory_format=memory_format,
+    )
+    elapsed = time.perf_counter() - started
+    epoch = statistics.median(row["seconds"] for row in history[1:])
+    whole = elapsed + epoch * (arguments.epochs - timed)
+    return whole, epoch, history
+
+
 def compare(arm: str, raw: Path, state: dict, scratch: Path, arguments) -> None:
+    """Time both ways, in turn, and print their times and ratios."""
     trained, last_block = RECIPES[arm]
-    ratios = []
+    ratios: dict[str, list[float]] = {"default memory format": [], "channels last": []}
+    formats = dict(zip(ratios, (torch.contiguous_format, torch.channels_last), strict=True))
     for repeat in range(1, arguments.repeats + 1):
-        timed = arguments.epochs if arguments.full else 1 + arguments.plain_epochs
-        started = time.perf_counter()
-        plain = train_plain(
-            raw,
-            state,
-            trained,
-            timed,
-            schedule_epochs=arguments.epochs,
-            size=arguments.size,
-            seed=repeat,
-        )
-        epoch = statistics.median(row["seconds"] for row in plain[1:])
-        whole = (
-            time.perf_counter() - started
-            if arguments.full
-            else plain[0]["seconds"] + epoch * (arguments.epochs - 1)
-        )
         packed = pack(raw, scratch / arm, arguments.size, 2)
         steps, history = fine_tune(
-            packed,
-            scratch / "resnet18.pth",
-            trained,
-            last_block,
-            arguments.epochs,
-            seed=repeat,
+            packed, scratch / "resnet18.pth", trained, last_block, arguments.epochs, seed=repeat
         )
         steps = packed.seconds | steps
         ours = sum(steps.values())
-        ratios.append(whole / ours)
         parts = ", ".join(f"{step} {seconds:.1f}" for step, seconds in steps.items())
-        how = "measured" if arguments.full else f"{epoch:.1f} s an epoch"
-        print(f"{arm} {repeat}: plain {whole:.1f} s ({how}), ours {ours:.1f} s ({parts})")
-        last = f"test accuracy of the last epoch: ours {float(history[-1]['test_accuracy']):.3f}"
-        if arguments.full:
-            last += f", plain {plain[-1]['test_accuracy']:.3f}"
-        print(f"  {last}", flush=True)
-    print(f"{arm}: plain / ours: {statistics.median(ratios):.1f}", flush=True)
+        accuracy = float(history[-1]["test_accuracy"])
+        print(f"{arm} {repeat}: ours {ours:.1f} s ({parts}); last test accuracy {accuracy:.3f}")
+        for name, memory_format in formats.items():
+            whole, epoch, plain = plain_seconds(
+                raw, state, trained, repeat, memory_format, arguments
+            )
+            ratios[name].append(whole / ours)
+            last = (
+                f"; last test accuracy {plain[-1]['test_accuracy']:.3f}" if arguments.full else ""
+            )
+            print(f"  plain, {name}: {whole:.1f} s, {epoch:.1f} s an epoch{last}", flush=True)
+    for name, values in ratios.items():
+        print(f"{arm}, {name}: plain / ours: {statistics.median(values):.1f}", flush=True)
 
 
 if __name__ == "__main__":
