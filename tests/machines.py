@@ -83,9 +83,11 @@ def copy_repository(folder: Path) -> Path:
 
 
 def tables(folder: Path) -> dict[str, bytes]:
-    """The summary, predictions, histories and clusters of a results folder, by name."""
+    """The tables, predictions, histories and clusters of a results folder, by name."""
     patterns = (
-        "summary.*",
+        "summary.csv",
+        "comparisons.csv",
+        "spread.csv",
         "metrics/*.csv",
         "predictions/**/*.csv",
         "history/**/*.csv",

@@ -88,3 +88,21 @@ def test_independence_of_scripts():
     stems = {path.stem for path in modules_of(FOLDER / "draw_subsets.py", FOLDER / "wbc")}
     assert "subsets" in stems
     assert not stems & {"networks", "training", "checkpoints", "figures"}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [name for name in SCRIPTS if name.startswith(("train_", "compute_", "prcc_", "apply_"))],
+)
+def test_nothing_decodes_an_image_file_after_packing(loaded, script):
+    """Files are opened by wbc.images alone; that index_images and pack_images open each once is tested there."""
+    assert "images.py" not in [os.path.basename(path) for path in loaded[script]]
+
+
+def test_image_files_are_opened_in_one_module():
+    opening = [
+        path.name
+        for path in sorted(FOLDER.rglob("*.py"))
+        if "Image.open(" in path.read_text(encoding="utf-8")
+    ]
+    assert opening == ["images.py"]
