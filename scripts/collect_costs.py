@@ -2,7 +2,7 @@
 
 Writes a CSV with one row per training:
   model, fraction, replicate, seconds, images_per_second, device, peak_memory_mb, job_seconds, job_memory_mb
-seconds is the script's own wall time, peak_memory_mb the GPU's; job_seconds and job_memory_mb (resident memory) are those
+seconds is the script's own wall time, peak_memory_mb its process's; job_seconds and job_memory_mb (resident memory) are those
 of the whole job as Snakemake saw it. Empty where nothing tells. All of it differs between equal runs.
 """
 
