@@ -36,6 +36,7 @@ rule all:
         "<results>/provenance.json",
         "<results>/benchmarks.csv",
         collect("<results>/figures/{figure}.png", figure=FIGURES),
+        collect("<results>/figures/confusion/{arm}.png", arm=ARMS),
         "<results>/leakage/leakage.md",
         "<results>/leakage/slide_only.csv",
         collect("<results>/masked/{dataset}_contact_sheet.png", dataset=LABELLED),

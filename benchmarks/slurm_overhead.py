@@ -1,8 +1,9 @@
 """What a job of its own costs a short run on SLURM, and what several runs per job save.
 
 Needs a SLURM (bash tests/slurm/setup_slurm.sh start) and the images (make containers). The same short runs are trained
-in containers on this machine, as one SLURM job each, and as `groups` of --per-job runs; the overhead of a run is the wall
-time over what its step took, spread over the jobs at a time.
+in containers on this machine, two at a time, as one SLURM job each, and as `groups` of --per-job runs; the jobs ask for a
+GPU, of which that SLURM has one, and so run one after another. The overhead of a run is its share of the wall time over
+what its step took.
 """
 
 import argparse
@@ -67,32 +68,27 @@ def main() -> None:
     together = ["--groups", "train_wbc=runs", "--group-components", f"runs={arguments.per_job}"]
     together += ["--set-resource-scopes", "gpu=local", "--resources", "gpu=1"]
     polling = ["--slurm-init-seconds-before-status-checks", "5"]
+    here = ["--profile", "profiles/apptainer", "--cores", "2"]
+    slurm = ["--profile", "profiles/slurm", *polling]
     ways = {
-        "this machine, 2 at a time": ["--profile", "profiles/apptainer", "--cores", "2"],
-        "SLURM, one run per job": ["--profile", "profiles/slurm", *polling],
-        f"SLURM, {arguments.per_job} runs per job": [
-            "--profile",
-            "profiles/slurm",
-            *polling,
-            *together,
-        ],
+        "this machine": (2, here),
+        "SLURM, one run per job": (1, slurm),
+        f"SLURM, {arguments.per_job} runs per job": (1, slurm + together),
     }
     try:
-        first = ["--profile", "profiles/apptainer", "--cores", "2"]
-        snakemake(*first, *options, "--", *targets)
+        snakemake(*here, *options, "--", *targets)
         print(f"{len(targets)} runs on {os.cpu_count()} cores\n")
-        print("| | wall s | wall s per run | median step s | overhead per run s |")
+        print("| | at a time | wall s | median step s | overhead per run s |")
         print("| --- | ---: | ---: | ---: | ---: |")
-        for way, chosen in ways.items():
+        for way, (at_once, chosen) in ways.items():
             for folder in ("models", "predictions", "history", "records", "benchmarks/train_wbc"):
                 for path in (results / folder).glob("replicate*"):
                     shutil.rmtree(path)
             wall = snakemake(*chosen, *options, "--", *targets)
             steps = step_seconds(results)
-            at_once = min(2, os.cpu_count())
             overhead = (wall * at_once - sum(steps)) / len(steps)
             print(
-                f"| {way} | {wall:.0f} | {wall / len(steps):.1f} | {statistics.median(steps):.1f} |"
+                f"| {way} | {at_once} | {wall:.0f} | {statistics.median(steps):.1f} |"
                 f" {overhead:.1f} |",
                 flush=True,
             )

@@ -21,6 +21,7 @@ rule compute_activations:
         "<logs>/compute_activations/{part}/{encoder}_{block}_{pixels}.log",
     benchmark:
         "<benchmarks>/compute_activations/{part}/{encoder}_{block}_{pixels}.tsv"
+    priority: PRIORITY["pretraining"]
     threads: THREADS
     resources:
         gpu=GPU,

@@ -24,6 +24,7 @@ rule train_wbc:
         "<logs>/train_wbc/replicate{replicate}/{arm}_wbc_{fraction}.log",
     benchmark:
         "<benchmarks>/train_wbc/replicate{replicate}/{arm}_wbc_{fraction}.tsv"
+    priority: most_images_first
     threads: THREADS
     resources:
         gpu=GPU,

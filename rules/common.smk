@@ -67,6 +67,10 @@ THREADS = config["compute"]["threads"]
 # A GPU job takes one GPU; with device: cpu none, so that a laptop trains several models at a time.
 GPU = 0 if config["compute"]["device"] == "cpu" else 1
 
+# Of jobs that could start, the higher one goes first: what everything waits for, the longest pretraining, the rest of
+# it, then the runs with the most images, so that no core is left with a long one at the end.
+PRIORITY = {"images": 1003, "cam16": 1002, "pretraining": 1001}
+
 
 wildcard_constraints:
     dataset="|".join([*DATASETS, *EXTERNAL]),
@@ -95,6 +99,11 @@ def library_of(rule_name):
         REPOSITORY / script_of(rule_name), REPOSITORY / "scripts" / "wbc"
     )
     return [path.relative_to(REPOSITORY).as_posix() for path in modules]
+
+
+def most_images_first(wildcards):
+    """Priority of a run."""
+    return float(wildcards.fraction)
 
 
 def flag(name, value):

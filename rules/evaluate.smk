@@ -294,6 +294,39 @@ rule plot_curves:
         " > {log:q} 2>&1"
 
 
+rule plot_confusion:
+    input:
+        script=script_of("plot_confusion"),
+        library=library_of("plot_confusion"),
+        confusion="<results>/metrics/confusion.csv",
+    output:
+        figure="<results>/figures/confusion/{arm}.png",
+    log:
+        "<logs>/plot_confusion/{arm}.log",
+    benchmark:
+        "<benchmarks>/plot_confusion/{arm}.tsv"
+    container:
+        TOOLS_IMAGE
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(15),
+    params:
+        title=confusion_title,
+        fractions=FRACTIONS,
+        replicates=len(REPLICATES),
+        external=EXTERNAL,
+    shell:
+        "python {input.script:q}"
+        " --confusion {input.confusion:q}"
+        " --arm {wildcards.arm}"
+        " --title {params.title:q}"
+        " --fractions {params.fractions}"
+        " --replicates {params.replicates}"
+        " --external {params.external:q}"
+        " --figure {output.figure:q}"
+        " > {log:q} 2>&1"
+
+
 # Last, so that every other step has written its benchmark file.
 rule summarize_benchmarks:
     input:
@@ -301,6 +334,7 @@ rule summarize_benchmarks:
         library=library_of("summarize_benchmarks"),
         tables=["<results>/summary.csv", "<results>/summary.md"],
         figures=collect("<results>/figures/{figure}.png", figure=FIGURES),
+        confusion=collect("<results>/figures/confusion/{arm}.png", arm=ARMS),
     output:
         "<results>/benchmarks.csv",
     log:

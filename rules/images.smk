@@ -15,6 +15,7 @@ rule index_images:
         "<benchmarks>/index_images/{dataset}.tsv"
     container:
         TOOLS_IMAGE
+    priority: PRIORITY["images"]
     threads: 8
     resources:
         mem_mb=growing(4000),
@@ -61,6 +62,7 @@ rule check_datasets:
         "<benchmarks>/check_datasets/check_datasets.tsv"
     container:
         TOOLS_IMAGE
+    priority: PRIORITY["images"]
     resources:
         mem_mb=growing(2000),
         runtime=growing(15),
@@ -94,6 +96,7 @@ rule pack_images:
         "<benchmarks>/pack_images/{dataset}.tsv"
     container:
         TOOLS_IMAGE
+    priority: PRIORITY["images"]
     threads: 8
     resources:
         mem_mb=growing(8000),
@@ -139,6 +142,7 @@ rule apply_masks:
         "<benchmarks>/apply_masks/{dataset}.tsv"
     container:
         TOOLS_IMAGE
+    priority: PRIORITY["images"]
     resources:
         mem_mb=growing(8000),
         runtime=growing(60),
@@ -172,6 +176,7 @@ rule draw_subsets:
         "<benchmarks>/draw_subsets/replicate{replicate}/wbc_{fraction}{split}.tsv"
     container:
         TOOLS_IMAGE
+    priority: PRIORITY["pretraining"]
     resources:
         mem_mb=growing(2000),
         runtime=growing(15),

@@ -100,10 +100,17 @@ def figure_arm(wildcards):
     return config["table"]["figures"][wildcards.figure]
 
 
+def arm_with_title(arm):
+    return f"{arm}, {config['arms'][arm]['title']}"
+
+
 def figure_title(wildcards):
-    arm = figure_arm(wildcards)
     name = re.sub(r"^figure(\d+)$", r"Figure \1", wildcards.figure)
-    return f"{name}: {arm}, {config['arms'][arm]['title']}"
+    return f"{name}: {arm_with_title(figure_arm(wildcards))}"
+
+
+def confusion_title(wildcards):
+    return arm_with_title(wildcards.arm)
 
 
 def figure_histories(wildcards):

@@ -21,6 +21,7 @@ rule audit_leakage:
         "<benchmarks>/audit_leakage/audit_leakage.tsv"
     container:
         TOOLS_IMAGE
+    priority: PRIORITY["images"]
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
@@ -61,6 +62,7 @@ rule check_leakage:
         "<benchmarks>/check_leakage/check_leakage.tsv"
     container:
         TOOLS_IMAGE
+    priority: PRIORITY["images"]
     resources:
         mem_mb=growing(2000),
         runtime=growing(15),
@@ -114,6 +116,7 @@ rule split_by_group:
         "<benchmarks>/split_by_group/split_by_group.tsv"
     container:
         TOOLS_IMAGE
+    priority: PRIORITY["pretraining"]
     resources:
         mem_mb=growing(2000),
         runtime=growing(15),

@@ -21,7 +21,7 @@ rule train_cam16:
         "<logs>/train_cam16/resnet_cam16.log",
     benchmark:
         "<benchmarks>/train_cam16/resnet_cam16.tsv"
-    priority: 1  # all arms with additional information wait for it
+    priority: PRIORITY["cam16"]
     threads: THREADS
     resources:
         gpu=GPU,
@@ -76,7 +76,7 @@ rule prcc_features:
         "<logs>/prcc_features/prcc_feature.log",
     benchmark:
         "<benchmarks>/prcc_features/prcc_feature.tsv"
-    priority: 1  # all arms with additional information wait for it
+    priority: PRIORITY["pretraining"]
     threads: THREADS
     resources:
         gpu=GPU,
@@ -115,7 +115,7 @@ rule prcc_clusters:
         "<logs>/prcc_clusters/prcc_cluster_label.log",
     benchmark:
         "<benchmarks>/prcc_clusters/prcc_cluster_label.tsv"
-    priority: 1  # all arms with additional information wait for it
+    priority: PRIORITY["pretraining"]
     container:
         TOOLS_IMAGE
     threads: THREADS
@@ -159,7 +159,7 @@ rule train_prcc_clustered:
         "<logs>/train_prcc_clustered/pRCC_clustered_resnet.log",
     benchmark:
         "<benchmarks>/train_prcc_clustered/pRCC_clustered_resnet.tsv"
-    priority: 1  # all arms with additional information wait for it
+    priority: PRIORITY["pretraining"]
     threads: THREADS
     resources:
         gpu=GPU,
@@ -211,7 +211,7 @@ rule train_prcc_autoencoder:
         "<logs>/train_prcc_autoencoder/pRCC_autoencoder.log",
     benchmark:
         "<benchmarks>/train_prcc_autoencoder/pRCC_autoencoder.tsv"
-    priority: 1  # all arms with additional information wait for it
+    priority: PRIORITY["pretraining"]
     threads: THREADS
     resources:
         gpu=GPU,

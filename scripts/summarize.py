@@ -86,8 +86,16 @@ class Tables:
         """How the epoch of the predictions was chosen: last or validation."""
         return next(row["selection"] for row in self.runs if row["selection"] != "best_test")
 
-    def mean(self, arm: str, fraction: str, metric: str, selection: str) -> dict | None:
-        wanted = {"arm": arm, "fraction": fraction, "replicate": "mean"}
+    @property
+    def replicates(self) -> list[str]:
+        """The seeds, in their order."""
+        seeds = {row["replicate"] for row in self.runs} - {"mean"}
+        return sorted(seeds, key=int)
+
+    def shown(self, arm: str, fraction: str, metric: str, selection: str) -> dict | None:
+        """The mean over replicates; of a single one, its own row, whose interval needs no replicates."""
+        only = self.replicates[0] if len(self.replicates) == 1 else "mean"
+        wanted = {"arm": arm, "fraction": fraction, "replicate": only}
         return find(self.runs, metric=metric, selection=selection, **wanted)
 
     def comparison(self, row: dict) -> dict | None:
@@ -129,10 +137,10 @@ def table_1(tables: Tables, arguments: argparse.Namespace) -> str:
     lines = []
     for fraction in fractions:
         for arm in arms:
-            accuracy = tables.mean(arm, fraction, "accuracy", chosen)
-            f1 = tables.mean(arm, fraction, "macro_f1", chosen)
-            best = tables.mean(arm, fraction, "accuracy", "best_test")
-            optimism = tables.mean(arm, fraction, "optimism", "best_test")
+            accuracy = tables.shown(arm, fraction, "accuracy", chosen)
+            f1 = tables.shown(arm, fraction, "macro_f1", chosen)
+            best = tables.shown(arm, fraction, "accuracy", "best_test")
+            optimism = tables.shown(arm, fraction, "optimism", "best_test")
             compared = tables.comparison(accuracy)
             known = reported_value(arguments.reported, arm, fraction)
             lines.append(
@@ -214,7 +222,7 @@ def notes(tables: Tables, arguments: argparse.Namespace) -> list[str]:
     """What a reader must know to read Table 1 rightly."""
     single = [row for row in tables.runs if row["replicate"] != "mean"]
     images = sorted({row["n"] for row in single if row["n"]}, key=int)
-    replicates = sorted({row["replicate"] for row in single}, key=int)
+    replicates = tables.replicates
     level = f"{100 * (1 - arguments.alpha):g} %"
     epoch = (
         "the last epoch" if tables.selection == "last" else "the epoch that validation images chose"

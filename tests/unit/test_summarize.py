@@ -281,3 +281,12 @@ def test_note_on_replicates(options, tmp_path):
     assert "hardly tell" not in readable(options)
     write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, metric_rows(("1",)))
     assert "One replicate (seed 1)" in readable(options)
+
+
+def test_a_single_replicate_shows_its_own_interval(options, tmp_path):
+    own = [
+        row | {"low": 70, "high": 90, "interval": "wilson"} if row["replicate"] == "1" else row
+        for row in metric_rows(("1",))
+    ]
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, own)
+    assert cells(readable(options, decimals=1), "1 %", "`resnet`")[0] == "79.0 [70.0, 90.0]"

@@ -4,7 +4,8 @@ import pytest
 
 # The provenance names the whole config, so every edit of it is recorded.
 TABLE = {"summarize": 1, "record_provenance": 1, "summarize_benchmarks": 1}
-ALL_TABLES = {"evaluate": 1, "compare": 1, "collect_costs": 1, **TABLE}
+EVALUATION = {"evaluate": 1, "compare": 1, "plot_confusion": 3, **TABLE}
+ALL_TABLES = {"collect_costs": 1, **EVALUATION}
 AUDIT = {"audit_leakage": 1, "check_leakage": 1}
 
 
@@ -80,6 +81,7 @@ def test_a_grouped_split_adds_its_arms_and_packs_nothing_again(finished):
         "train_wbc": 6,
         "spread": 1,
         **ALL_TABLES,
+        "plot_confusion": 6,
     }
 
 
@@ -91,9 +93,7 @@ def test_an_external_test_set_trains_nothing(finished):
         "pack_images": 1,
         **AUDIT,
         "predict_external": 6,
-        "evaluate": 1,
-        "compare": 1,
-        **TABLE,
+        **EVALUATION,
     }
 
 
@@ -109,7 +109,7 @@ def test_other_masks_of_cam16_leave_the_arm_without_additional_information_alone
     ("module", "rules"),
     [
         ("tables", AUDIT),
-        ("metrics", {"evaluate": 1, "compare": 1, "spread": 1, **TABLE}),
+        ("metrics", {"spread": 1, **EVALUATION}),
         (
             "clustering",
             {

@@ -45,6 +45,7 @@ def results(finished) -> Path:
         "figures/pRCC_autoencoder_reconstructions.png",
         "figures/figure4.png",
         "figures/figure5.png",
+        *(f"figures/confusion/{arm}.png" for arm in ARMS),
         "masked/wbc_contact_sheet.png",
         "masked/cam16_contact_sheet.png",
         "leakage/pairs.csv",
