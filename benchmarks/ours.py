@@ -1,5 +1,6 @@
 """The workflow's own steps as commands, timed: what a run of Snakemake would start, one after another."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -80,6 +81,71 @@ def pack(raw: Path, folder: Path, size: int, threads: int) -> Packed:
     return Packed(folder, seconds)
 
 
+def draw_subset(packed: Packed, fraction: str, seed: int = 1) -> Path:
+    """The list of images that a fraction trains on."""
+    subset = packed.folder / f"subset_{fraction}.csv"
+    index = packed.folder / "index.csv"
+    script("draw_subsets", index=index, fraction=fraction, seed=seed, subset=subset)
+    return subset
+
+
+def compute_activations(
+    packed: Packed, weights: Path, last_block: str, subset: Path, threads: int = 2
+) -> float:
+    """The activations of a subset's and the test images, into the packed folder; seconds."""
+    return script(
+        "compute_activations",
+        encoder="imagenet_resnet18",
+        checkpoint=weights,
+        last_block=last_block,
+        **packed.images(),
+        test=True,
+        subset=subset,
+        flips=True,
+        rotation="right_angles",
+        activations=packed.folder / "activations.npy",
+        record=packed.folder / "activations_record.json",
+        **compute(threads),
+    )
+
+
+def train_wbc(
+    packed: Packed,
+    weights: Path,
+    trained: list[str],
+    subset: Path,
+    epochs: int,
+    *,
+    activations: bool = True,
+    threads: int = 2,
+    seed: int = 1,
+) -> float:
+    """Train a classifier, from the packed folder's activations or without; seconds."""
+    folder = packed.folder
+    training = CONFIG["classification"] | {"epochs": epochs}
+    return script(
+        "train_wbc",
+        **packed.images(),
+        subset=subset,
+        encoders=json.dumps([{"encoder": "imagenet_resnet18", "trained": trained}]),
+        encoder_checkpoints=[weights],
+        activations=[folder / "activations.npy"] if activations else [],
+        classes=CLASSES,
+        training={key: training[key] for key in training if key != "selection"},
+        seed=seed,
+        resize="stretch",
+        **compute(threads),
+        checkpoint=folder / "model.pt",
+        history=folder / "history.csv",
+        predictions=folder / "predictions.csv",
+        record=folder / "record.json",
+    )
+
+
+def compute(threads: int) -> dict[str, object]:
+    return {"device": "cpu", "precision": "auto", "threads": threads}
+
+
 def fine_tune(
     packed: Packed,
     weights: Path,
@@ -87,55 +153,16 @@ def fine_tune(
     last_block: str,
     epochs: int,
     *,
-    fraction: str = "100",
     threads: int = 2,
     seed: int = 1,
 ) -> tuple[dict[str, float], list[dict[str, str]]]:
-    """One run from the packed images on, the activations made for it alone: seconds by step, history."""
-    folder = packed.folder
-    training = CONFIG["classification"] | {"epochs": epochs}
-    compute = {"device": "cpu", "precision": "auto", "threads": threads}
-    subset = folder / f"subset_{fraction}.csv"
-    script(
-        "draw_subsets",
-        index=folder / "index.csv",
-        fraction=fraction,
-        seed=seed,
-        subset=subset,
-    )
+    """One run on all images from the packed ones on, activations made for it alone: seconds by step, history."""
+    subset = draw_subset(packed, "100", seed)
     seconds = {
-        "compute_activations": script(
-            "compute_activations",
-            encoder="imagenet_resnet18",
-            checkpoint=weights,
-            last_block=last_block,
-            **packed.images(),
-            test=True,
-            subset=subset,
-            flips=True,
-            rotation="right_angles",
-            activations=folder / "activations.npy",
-            record=folder / "activations_record.json",
-            **compute,
-        ),
-        "train_wbc": script(
-            "train_wbc",
-            **packed.images(),
-            subset=subset,
-            encoders=json.dumps([{"encoder": "imagenet_resnet18", "trained": trained}]),
-            encoder_checkpoints=[weights],
-            activations=[folder / "activations.npy"],
-            classes=CLASSES,
-            training={key: training[key] for key in training if key != "selection"},
-            seed=seed,
-            resize="stretch",
-            **compute,
-            checkpoint=folder / "model.pt",
-            history=folder / "history.csv",
-            predictions=folder / "predictions.csv",
-            record=folder / "record.json",
+        "compute_activations": compute_activations(packed, weights, last_block, subset, threads),
+        "train_wbc": train_wbc(
+            packed, weights, trained, subset, epochs, threads=threads, seed=seed
         ),
     }
-    lines = (folder / "history.csv").read_text(encoding="utf-8").splitlines()
-    columns = lines[0].split(",")
-    return seconds, [dict(zip(columns, line.split(","), strict=True)) for line in lines[1:]]
+    with (packed.folder / "history.csv").open(encoding="utf-8", newline="") as handle:
+        return seconds, list(csv.DictReader(handle))

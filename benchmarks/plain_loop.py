@@ -7,6 +7,7 @@ know of it: on a CPU it makes the loop much faster.
 
 import random
 import time
+from collections.abc import Set
 from pathlib import Path
 
 import torch
@@ -26,8 +27,13 @@ def turn(image: Image.Image) -> Image.Image:
     return image if choice is None else image.transpose(choice)
 
 
-def loaders(folder: Path, size: int, batch: int, workers: int) -> tuple[DataLoader, DataLoader]:
-    """Training and test images of a WBC folder (train/data/<class>, val/data/<class>)."""
+def loaders(
+    folder: Path, size: int, batch: int, workers: int, only: Set[str] | None = None
+) -> tuple[DataLoader, DataLoader]:
+    """Training and test images of a WBC folder (train/data/<class>, val/data/<class>).
+
+    ``only``: paths below the folder of the images to train on; else all.
+    """
     to_tensor = [
         transforms.ToTensor(),
         transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -35,7 +41,9 @@ def loaders(folder: Path, size: int, batch: int, workers: int) -> tuple[DataLoad
     resize = transforms.Resize((size, size))
     flips = [transforms.RandomHorizontalFlip(), transforms.RandomVerticalFlip()]
     train = datasets.ImageFolder(
-        str(folder / "train/data"), transforms.Compose([resize, *flips, turn, *to_tensor])
+        str(folder / "train/data"),
+        transforms.Compose([resize, *flips, turn, *to_tensor]),
+        is_valid_file=only and (lambda path: Path(path).relative_to(folder).as_posix() in only),
     )
     test = datasets.ImageFolder(str(folder / "val/data"), transforms.Compose([resize, *to_tensor]))
     common = {"batch_size": batch, "num_workers": workers, "persistent_workers": workers > 0}
@@ -73,12 +81,13 @@ def train_plain(
     threads: int = 2,
     seed: int = 1,
     memory_format: torch.memory_format = torch.channels_last,
+    only: Set[str] | None = None,
 ) -> list[dict[str, float]]:
-    """Fine-tune and evaluate after each epoch: seconds, loss and test accuracy of each."""
+    """Fine-tune and evaluate after each epoch: seconds (in all, of training), loss and test accuracy of each."""
     torch.manual_seed(seed)
     random.seed(seed)
     torch.set_num_threads(threads)
-    train, test = loaders(folder, size, batch, workers)
+    train, test = loaders(folder, size, batch, workers, only)
     network = open_network(state, trained, len(train.dataset.classes))
     network.to(memory_format=memory_format)
     optimizer = torch.optim.AdamW(
@@ -98,6 +107,7 @@ def train_plain(
             optimizer.step()
             losses += loss.item() * len(labels)
         schedule.step()
+        trained_at = time.perf_counter()
         network.eval()
         right = 0
         with torch.inference_mode():
@@ -107,6 +117,7 @@ def train_plain(
         history.append(
             {
                 "seconds": time.perf_counter() - started,
+                "train_seconds": trained_at - started,
                 "train_loss": losses / len(train.dataset),
                 "test_accuracy": right / len(test.dataset),
             }

@@ -18,7 +18,7 @@ from wbc.device import add_compute_arguments, start
 from wbc.files import write_csv
 from wbc.networks import VGG16Features
 from wbc.runs import write_record
-from wbc.training import image_set, take
+from wbc.stored_rows import stored_rows
 
 BATCH = 32
 
@@ -39,14 +39,14 @@ def run(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     runtime = start(arguments.device, arguments.precision, arguments.threads)
     packed = open_packed(arguments.images, arguments.ids)
-    images = image_set(packed.rows(list(packed.row_of)), None, runtime)
+    images = stored_rows([packed.array], range(len(packed.array)), runtime.device)
     state, _ = load_checkpoint(arguments.weights)
     model = VGG16Features(state, arguments.layer)
     model.eval().to(runtime.device, memory_format=torch.channels_last)
     batches = []
     with torch.inference_mode():
         for rows in tqdm(torch.arange(len(images)).split(BATCH), desc="VGG16", mininterval=5):
-            inputs = normalise(take(images, rows).float() / 255)
+            inputs = normalise(images.take(rows).float() / 255)
             with runtime.meter.batch("features", len(rows)), runtime.autocast():
                 batches.append(model(inputs).float().cpu())
     features = torch.cat(batches).numpy()

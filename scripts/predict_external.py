@@ -15,7 +15,6 @@ from wbc.checkpoints import load_classifier
 from wbc.cli import make_parser, run_script
 from wbc.device import add_compute_arguments, start
 from wbc.files import UserError, read_csv
-from wbc.training import image_set
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -42,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     classes = metadata["classes"]
     test_set = None
     if metadata.get("state") != "diverged":
-        test_set = image_set(*runs.select(samples, classes, images, None, "off"), runtime)
+        test_set = runs.select(samples, classes, images, None, "off", runtime)
     model.to(runtime.device, memory_format=torch.channels_last)
     ids = [sample.id for sample in samples]
     runs.write_predictions(arguments.predictions, ids, test_set, classes, model, runtime)

@@ -15,7 +15,7 @@ from wbc.cli import make_parser, run_script
 from wbc.device import add_compute_arguments, start
 from wbc.files import read_csv
 from wbc.networks import Classifier
-from wbc.training import image_set, train_classifier
+from wbc.training import train_classifier
 
 ENCODER = "imagenet_resnet18"
 
@@ -41,9 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     sets = {}
     for split, chosen in samples.items():
         use = arguments.mask_use if split == "train" else runs.test_mask_use(arguments.mask_use)
-        sets[split] = image_set(
-            *runs.select(chosen, arguments.classes, images, masked, use), runtime
-        )
+        sets[split] = runs.select(chosen, arguments.classes, images, masked, use, runtime)
     torch.manual_seed(arguments.seed)
     encoder, _ = load_encoder(ENCODER, arguments.weights)
     encoder.open_blocks(arguments.trained)
@@ -53,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         model, sets["train"], evaluated, arguments.training, runtime, arguments.seed
     )
     recipe = [{"encoder": ENCODER, "trained": list(encoder.trained_blocks)}]
-    size = sets["train"].pixels.shape[1]
+    size = images.array.shape[1]
     runs.save_classifier(
         arguments.checkpoint,
         model,

@@ -19,7 +19,14 @@ from wbc.device import add_compute_arguments, start
 from wbc.figures import contact_sheet
 from wbc.files import UserError
 from wbc.networks import Autoencoder
-from wbc.training import image_set, reconstruct, settings_metadata, train_autoencoder
+from wbc.stored_rows import stored_rows
+from wbc.training import (
+    ImageSet,
+    image_set,
+    reconstruct,
+    settings_metadata,
+    train_autoencoder,
+)
 
 SHOWN = 8
 
@@ -53,8 +60,12 @@ def run(arguments: argparse.Namespace) -> None:
             f"the images of {arguments.ids} can't be split into train and test ({error}): use more "
             "images, or another pretraining.prcc_autoencoder.test_share"
         ) from error
-    train = image_set(packed.rows(train_ids), None, runtime)
-    test = image_set(packed.rows(test_ids), None, runtime)
+
+    def make_set(ids: list[str]) -> ImageSet:
+        rows = [packed.row_of[name] for name in ids]
+        return image_set(stored_rows([packed.array], rows, runtime.device), None, runtime)
+
+    train, test = make_set(train_ids), make_set(test_ids)
     size = packed.array.shape[1]
     torch.manual_seed(arguments.seed)
     model = Autoencoder(arguments.channels, arguments.latent_size, size)
@@ -73,8 +84,8 @@ def run(arguments: argparse.Namespace) -> None:
     runs.write_history(arguments.history, history)
     shown = test_ids[:SHOWN]
     originals = packed.rows(shown)
-    outputs, _ = reconstruct(model, image_set(originals, None, runtime), runtime)
-    pictures = (outputs * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    outputs, _ = next(reconstruct(model, make_set(shown), runtime))
+    pictures = (outputs * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     contact_sheet(
         arguments.reconstructions,
         [(name, [originals[place], pictures[place]]) for place, name in enumerate(shown)],

@@ -18,7 +18,7 @@ from wbc.cli import make_parser, run_script
 from wbc.device import add_compute_arguments, start
 from wbc.files import UserError, read_csv
 from wbc.networks import Classifier
-from wbc.training import image_set, train_classifier
+from wbc.training import train_classifier
 
 ENCODER = "imagenet_resnet18"
 
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
     images = open_packed(arguments.images, arguments.ids)
     train, test = split_by_cluster(samples, arguments.test_share, arguments.seed)
     sets = {
-        name: image_set(*runs.select(chosen, arguments.classes, images, None, "off"), runtime)
+        name: runs.select(chosen, arguments.classes, images, None, "off", runtime)
         for name, chosen in (("train", train), ("test", test))
     }
     torch.manual_seed(arguments.seed)
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.seed,
     )
     recipe = [{"encoder": ENCODER, "trained": list(encoder.trained_blocks)}]
-    size = sets["train"].pixels.shape[1]
+    size = images.array.shape[1]
     runs.save_classifier(
         arguments.checkpoint,
         model,

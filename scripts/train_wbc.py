@@ -16,13 +16,14 @@ from collections.abc import Sequence
 import torch
 
 from wbc import runs
-from wbc.activations import ActivationFile, Activations, activations_for, open_activations
+from wbc.activations import ActivationFile, activations_for, open_activations
 from wbc.augmentation import possible_views
 from wbc.checkpoints import load_encoder
 from wbc.cli import make_parser, run_script
 from wbc.device import Runtime, add_compute_arguments, start
 from wbc.files import UserError, read_csv
 from wbc.networks import Classifier, Encoder
+from wbc.stored_rows import StoredRows
 from wbc.training import DivergedError, ImageSet, image_set, train_classifier
 
 
@@ -79,7 +80,7 @@ def known_activations(
     views: list[int] | None,
     files: list[ActivationFile],
     runtime: Runtime,
-) -> dict[str, Activations]:
+) -> dict[str, StoredRows]:
     """Per encoder, the activations of its frozen prefix, where the files hold those of every picture."""
     samples = [(sample.id, kind) for sample, kind in pictures]
     known = {}
@@ -117,7 +118,7 @@ def run(arguments: argparse.Namespace) -> None:
         pictures = runs.picture_of(samples, masked, mask_use)
         known = known_activations(encoders, pictures, views, files, runtime)
         needed = len(known) < len(encoders)
-        pixels = runs.pixels_of(pictures, images, masked) if needed else None
+        pixels = runs.pixels_of(pictures, images, masked, runtime) if needed else None
         return image_set(pixels, runs.labels_of(pictures, arguments.classes), runtime, known)
 
     train_set = make_set(subset["train"], arguments.mask_use, drawn)

@@ -17,11 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wbc.arrays import load_mapped
 from wbc.augmentation import VIEWS
 from wbc.files import UserError, atomic_path, write_json
-
-#: Of a GPU's free memory, the share that one encoder's activations may take.
-RESIDENT_SHARE = 0.4
+from wbc.stored_rows import StoredRows
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,7 @@ def open_activations(path: Path | str) -> ActivationFile:
         UserError: the array and its header do not belong together.
     """
     header = ActivationHeader(**json.loads(header_path(path).read_text(encoding="utf-8")))
-    # Copy on write: torch takes no read-only memory, and nothing is written.
-    array = np.load(path, mmap_mode="c")
+    array = load_mapped(path)
     rows = [(name, kind, view) for name, kind, views in header.pictures for view in views]
     if len(array) != len(rows):
         raise UserError(f"{path} and its .json differ in length: delete both and run again")
@@ -120,56 +118,6 @@ def write_activations(
     return fits
 
 
-class Activations:
-    """One encoder's activations for the pictures of one set, in the set's order.
-
-    Args:
-        parts: the files that hold them.
-        rows: int64 (pictures, views) of rows in the files laid end to end; -1 where a view is not held.
-        device: where batches go; on a GPU all of them lie there from the start, if they fit.
-    """
-
-    def __init__(self, parts: Sequence[ActivationFile], rows: Tensor, device: torch.device) -> None:
-        self.device = device
-        self.rows = rows
-        self.values = [part.values for part in parts]
-        self.starts = torch.tensor([0, *accumulate(len(part.values) for part in parts)])
-        if device.type == "cuda":
-            self._move_to_device()
-
-    def _move_to_device(self) -> None:
-        held = self.rows >= 0
-        wanted, first = self.rows[held], self.values[0]
-        size = len(wanted) * first[0].numel() * first.element_size()
-        if size > RESIDENT_SHARE * torch.cuda.mem_get_info(self.device)[0]:
-            return
-        self.values = [self._gather(wanted).to(self.device)]
-        self.rows = torch.full_like(self.rows, -1)
-        self.rows[held] = torch.arange(len(wanted))
-        self.starts = torch.tensor([0, len(wanted)])
-
-    def _gather(self, rows: Tensor) -> Tensor:
-        if len(self.values) == 1:
-            return self.values[0][rows.to(self.values[0].device)]
-        found = self.values[0].new_empty((len(rows), *self.values[0].shape[1:]))
-        part_of = torch.searchsorted(self.starts, rows, right=True) - 1
-        for number, values in enumerate(self.values):
-            here = (part_of == number).nonzero().squeeze(1)
-            found[here] = values[rows[here] - self.starts[number]]
-        return found
-
-    def take(self, pictures: Tensor, views: Tensor | None) -> Tensor:
-        """Activations of some pictures on the device: (n, channels, height, width) or (n, features).
-
-        Args:
-            pictures: places in the set, int64 (n,) on the CPU.
-            views: one view per picture, on the CPU; None for the pictures as they are.
-        """
-        rows = self.rows[pictures, 0 if views is None else views]
-        found = self._gather(rows).to(self.device)
-        return found.permute(0, 3, 1, 2) if found.dim() == 4 else found
-
-
 def activations_for(
     pictures: Sequence[tuple[str, str]],
     encoder: str,
@@ -177,7 +125,7 @@ def activations_for(
     views: Sequence[int],
     files: Sequence[ActivationFile],
     device: torch.device,
-) -> Activations | None:
+) -> StoredRows | None:
     """What the files know of some pictures for one encoder; None unless they know all of it.
 
     Args:
@@ -202,4 +150,4 @@ def activations_for(
             if row is None:
                 return None
             rows[place, view] = row
-    return Activations(fitting, rows, device) if fitting else None
+    return StoredRows([file.values for file in fitting], rows, device) if fitting else None

@@ -28,6 +28,11 @@ class PackedImages:
         return name in self.row_of
 
 
+def load_mapped(path: Path | str) -> np.ndarray:
+    """Open a .npy file memory-mapped, copy on write: torch takes no read-only memory, and nothing is written."""
+    return np.load(path, mmap_mode="c")
+
+
 def open_packed(array: Path | str, ids: Path | str) -> PackedImages:
     """Open an array and the CSV that gives each row's ``id``.
 
@@ -35,7 +40,7 @@ def open_packed(array: Path | str, ids: Path | str) -> PackedImages:
         UserError: the two do not have the same number of rows.
     """
     names = [row["id"] for row in read_csv(ids)]
-    images = np.load(array, mmap_mode="r")
+    images = load_mapped(array)
     if len(images) != len(names):
         raise UserError(
             f"{array} has {len(images)} rows, {ids} has {len(names)}: run pack_images again"

@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wbc.arrays import PackedImages, open_packed
+from wbc.arrays import PackedImages, load_mapped, open_packed
 from wbc.checkpoints import MEAN, STD, classifier_state, save_checkpoint
 from wbc.device import Runtime
 from wbc.files import UserError, read_csv, write_csv, write_json
 from wbc.networks import Classifier
+from wbc.stored_rows import StoredRows, stored_rows
 from wbc.training import (
     ImageSet,
     TrainingSettings,
+    image_set,
     predict,
     settings_from_json,
     settings_metadata,
@@ -76,7 +78,7 @@ def add_result_arguments(parser: argparse.ArgumentParser, predictions: bool = Tr
 def open_masked(array: str, ids: str) -> PackedImages:
     """Open the array of apply_masks; ids whose mask was not applied are absent."""
     rows = [row for row in read_csv(ids) if row["state"] == "applied"]
-    return PackedImages(np.load(array, mmap_mode="r"), {row["id"]: int(row["row"]) for row in rows})
+    return PackedImages(load_mapped(array), {row["id"]: int(row["row"]) for row in rows})
 
 
 def picture_of(
@@ -102,14 +104,20 @@ def labels_of(pictures: Sequence[tuple[Sample, str]], classes: Sequence[str]) ->
 
 
 def pixels_of(
-    pictures: Sequence[tuple[Sample, str]], images: PackedImages, masked: PackedImages | None
-) -> np.ndarray:
-    """Copy pictures into memory: uint8 (n, size, size, 3)."""
-    pixels = images.rows([sample.id for sample, _ in pictures])
-    use = [place for place, (_, kind) in enumerate(pictures) if kind == "masked"]
-    if use and masked is not None:
-        pixels[use] = masked.rows([pictures[place][0].id for place in use])
-    return pixels
+    pictures: Sequence[tuple[Sample, str]],
+    images: PackedImages,
+    masked: PackedImages | None,
+    runtime: Runtime,
+) -> StoredRows:
+    """The pixels of pictures: uint8 (size, size, 3) each, not read yet."""
+    rows = [
+        len(images.array) + masked.row_of[sample.id]
+        if kind == "masked"
+        else images.row_of[sample.id]
+        for sample, kind in pictures
+    ]
+    arrays = [images.array] if masked is None else [images.array, masked.array]
+    return stored_rows(arrays, rows, runtime.device)
 
 
 def select(
@@ -118,10 +126,12 @@ def select(
     images: PackedImages,
     masked: PackedImages | None,
     mask_use: str,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Gather the pixels and labels of some samples: uint8 (n, size, size, 3) and int64 (n,)."""
+    runtime: Runtime,
+) -> ImageSet:
+    """The image set of some samples."""
     pictures = picture_of(samples, masked, mask_use)
-    return pixels_of(pictures, images, masked), labels_of(pictures, classes)
+    pixels = pixels_of(pictures, images, masked, runtime)
+    return image_set(pixels, labels_of(pictures, classes), runtime)
 
 
 def open_images(arguments: argparse.Namespace) -> tuple[PackedImages, PackedImages | None]:

@@ -1,7 +1,7 @@
 """The training loop that all models share, and their evaluation.
 
-Images stay on the device as uint8, (n, size, size, 3); batches are taken by index, augmented there, and no
-step waits for the device. An epoch's images are split into batches of nearly equal size (differing by at
+Images stay on the GPU, or in the memory-mapped file, as uint8; batches are taken by index, augmented on the device, and no
+step waits for it. An epoch's images are split into batches of nearly equal size (differing by at
 most one), so that BatchNorm never meets a tiny last batch.
 """
 
@@ -11,7 +11,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 
@@ -20,11 +20,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wbc.activations import Activations
 from wbc.augmentation import apply_views, augment, draw_views, normalise, rotate_any
 from wbc.device import Runtime
 from wbc.files import UserError
 from wbc.networks import Autoencoder, Classifier
+from wbc.stored_rows import StoredRows
 
 EVALUATION_BATCH = 256
 
@@ -68,40 +68,33 @@ class DivergedError(UserError):
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images and labels on the device.
+    """Images and their labels.
 
     Attributes:
-        pixels: uint8 (n, size, size, 3); None where ``activations`` say all that is needed.
-        labels: int64 (n,).
-        activations: encoder name -> activations of its frozen blocks, computed before.
+        pixels: uint8, (size, size, 3) each; None where ``activations`` say all that is needed.
+        labels: int64 (n,), on the device.
+        activations: encoder name -> activations of its frozen blocks, computed before, in all views.
     """
 
-    pixels: Tensor | None
+    pixels: StoredRows | None
     labels: Tensor
-    activations: Mapping[str, Activations] = field(default_factory=dict)
+    activations: Mapping[str, StoredRows] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
 def image_set(
-    pixels: np.ndarray | None,
+    pixels: StoredRows | None,
     labels: np.ndarray | None,
     runtime: Runtime,
-    activations: Mapping[str, Activations] | None = None,
+    activations: Mapping[str, StoredRows] | None = None,
 ) -> ImageSet:
-    """Put images (uint8 (n, size, size, 3)) and labels (int (n,), or none) on the device."""
+    """A set of images with labels, int (n,), or without."""
     if labels is None:
         labels = np.zeros(len(pixels), dtype=np.int64)
-    if pixels is not None:
-        pixels = torch.from_numpy(np.ascontiguousarray(pixels)).to(runtime.device)
     labels = torch.from_numpy(labels.astype(np.int64)).to(runtime.device)
     return ImageSet(pixels, labels, activations or {})
-
-
-def take(images: ImageSet, rows: Tensor) -> Tensor:
-    """Pixels of some rows as uint8 (n, 3, size, size), channels last in memory."""
-    return images.pixels[rows.to(images.pixels.device)].permute(0, 3, 1, 2)
 
 
 def class_weights(labels: Tensor, classes: int, how: str) -> Tensor | None:
@@ -211,7 +204,7 @@ def classify(
     known = {name: found.take(rows, views) for name, found in images.activations.items()}
     inputs = None
     if images.pixels is not None:
-        pixels = take(images, rows)
+        pixels = images.pixels.take(rows)
         pixels = (pixels if views is None else apply_views(pixels, views)).float() / 255
         inputs = normalise(change(pixels) if change else pixels)
     with runtime.autocast():
@@ -284,17 +277,21 @@ def train_classifier(
 
 
 @torch.inference_mode()
-def reconstruct(model: Autoencoder, images: ImageSet, runtime: Runtime) -> tuple[Tensor, float]:
-    """Reconstructions, float32 (n, 3, size, size) in 0 ... 1 on the CPU, and their mean squared error."""
+def reconstruct(
+    model: Autoencoder, images: ImageSet, runtime: Runtime
+) -> Iterator[tuple[Tensor, float]]:
+    """Batches of reconstructions, float32 (n, 3, size, size) in 0 ... 1, with the sum of their mean squared errors."""
     model.eval()
-    pictures, error_sum = [], 0.0
     for rows in torch.arange(len(images)).split(EVALUATION_BATCH):
-        targets = take(images, rows).float() / 255
+        targets = images.pixels.take(rows).float() / 255
         with runtime.meter.batch("evaluate", len(rows)), runtime.autocast():
-            outputs = model(normalise(targets))
-        error_sum += functional.mse_loss(outputs.float(), targets).item() * len(rows)
-        pictures.append(outputs.float().cpu())
-    return torch.cat(pictures), error_sum / len(images)
+            outputs = model(normalise(targets)).float()
+        yield outputs, functional.mse_loss(outputs, targets).item() * len(rows)
+
+
+def reconstruction_error(model: Autoencoder, images: ImageSet, runtime: Runtime) -> float:
+    """Mean squared error over all pixels of all images, of values in 0 ... 1."""
+    return sum(error for _, error in reconstruct(model, images, runtime)) / len(images)
 
 
 def train_autoencoder(
@@ -309,13 +306,13 @@ def train_autoencoder(
     model.to(runtime.device, memory_format=torch.channels_last)
 
     def batch_loss(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, None]:
-        views = augment(take(train, rows), settings.flips, settings.rotation, generator)
+        views = augment(train.pixels.take(rows), settings.flips, settings.rotation, generator)
         with runtime.autocast():
             outputs = model(normalise(views))
         return functional.mse_loss(outputs.float(), views), None
 
     def evaluate() -> dict[str, float]:
-        return {"test_loss": reconstruct(model, test, runtime)[1]}
+        return {"test_loss": reconstruction_error(model, test, runtime)}
 
     return fit(model, train, settings, runtime, seed, batch_loss, evaluate)
 

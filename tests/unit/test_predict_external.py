@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 import torch
 from builders import CLASSES, COLOURS, ON_CPU, SIDE, call, failure, index, pack, picture, save
+from image_sets import CPU, images_of
 
 from wbc.checkpoints import classifier_state, save_checkpoint
-from wbc.device import Runtime
 from wbc.files import read_csv
 from wbc.networks import Classifier, ResNet18Encoder
-from wbc.training import image_set, predict
-
-CPU = Runtime(torch.device("cpu"), torch.float32, 1)
+from wbc.training import predict
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +54,7 @@ def test_predictions_are_the_models(options, model):
     ]
     assert [row["label"] for row in rows] == [row["id"].split("/")[0] for row in rows]
     found = np.array([[float(row[f"p_{name}"]) for name in CLASSES] for row in rows])
-    pixels = image_set(np.load(options["images"]), None, CPU)
-    expected = predict(model, pixels, CPU).softmax(1).numpy()
+    expected = predict(model, images_of(np.load(options["images"])), CPU).softmax(1).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert [row["predicted"] for row in rows] == [CLASSES[k] for k in expected.argmax(1)]
 

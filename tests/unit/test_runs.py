@@ -7,14 +7,13 @@ import time
 import numpy as np
 import pytest
 import torch
+from image_sets import CPU, images_of, pixels_in
 from torch import nn
 
-from wbc import runs, training
+from wbc import runs
 from wbc.arrays import PackedImages
-from wbc.device import Runtime
 from wbc.files import UserError, read_csv, write_csv
 
-CPU = Runtime(torch.device("cpu"), torch.float32, 1)
 CLASSES = ["b", "a"]
 #: Image k is filled with k, its masked copy with 100 + k; images 1 and 3 have one.
 IMAGES = PackedImages(
@@ -34,11 +33,12 @@ SAMPLES = [
 
 
 def select(mask_use: str, samples=SAMPLES, masked=MASKED) -> tuple[list[int], list[int]]:
-    pixels, labels = runs.select(samples, CLASSES, IMAGES, masked, mask_use)
+    images = runs.select(samples, CLASSES, IMAGES, masked, mask_use, CPU)
+    pixels = pixels_in(images)
     assert pixels.dtype == np.uint8
-    assert labels.dtype == np.int64
+    assert images.labels.dtype == torch.int64
     assert pixels.shape[1:] == (2, 2, 3)
-    return pixels[:, 0, 0, 0].tolist(), labels.tolist()
+    return pixels[:, 0, 0, 0].tolist(), images.labels.tolist()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ class Fixed(nn.Module):
 
 
 def test_predictions(tmp_path):
-    images = training.image_set(IMAGES.array[:2], np.array([0, 1]), CPU)
+    images = images_of(IMAGES.array[:2], np.array([0, 1]))
     runs.write_predictions(tmp_path / "p.csv", ["x", "y"], images, CLASSES, Fixed(), CPU)
     rows = read_csv(tmp_path / "p.csv")
     assert list(rows[0]) == ["id", "label", "predicted", "p_b", "p_a"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from builders import CLASSES, ON_CPU, SIDE, TRAINING, call, failure, prepare, write_labelled
+from image_sets import pixels_in
 from torchvision.models import resnet18
 
 import train_cam16
@@ -101,7 +102,7 @@ def test_images_by_the_use_of_masks(options, data, trained_on, mask_use, count):
         "test": 6,
     }
     black = {
-        split: np.nonzero(~images.pixels.numpy()[:, :, SIDE // 2 :].any((1, 2, 3)))[0].tolist()
+        split: np.nonzero(~pixels_in(images)[:, :, SIDE // 2 :].any((1, 2, 3)))[0].tolist()
         for split, images in {"train": trained_on["train"], **trained_on["evaluated"]}.items()
     }
     expected = {"off": ([], []), "replace": ([0, 4, 8], [0, 2, 4]), "append": ([12, 13, 14], [])}

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 import torch
 from builders import AUTOENCODER_TRAINING, ON_CPU, SIDE, call, colours_in, failure
+from image_sets import CPU, images_of
 
 import train_prcc_autoencoder
 from wbc.checkpoints import load_autoencoder, load_encoder
-from wbc.device import Runtime
 from wbc.files import read_csv, write_csv
-from wbc.training import image_set, reconstruct
+from wbc.training import reconstruct
 
-CPU = Runtime(torch.device("cpu"), torch.float32, 1)
 OUTPUTS = ("checkpoint.pt", "history.csv", "reconstructions.png", "record.json")
 
 
@@ -68,7 +67,8 @@ def test_the_checkpoint_gives_encoder_and_reconstructions(
     assert len(drawn) == 4
     rows = [row["id"] for row in read_csv(prcc_data["ids"])]
     originals = np.load(prcc_data["images"])[[rows.index(name) for name, _ in drawn]]
-    expected, error = reconstruct(model, image_set(originals, None, CPU), CPU)
+    [(expected, total)] = reconstruct(model, images_of(originals), CPU)
+    error = total / len(originals)
     for place, (_, (original, picture)) in enumerate(drawn):
         np.testing.assert_array_equal(original, originals[place])
         assert picture.dtype == np.uint8

@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 import torch
 from builders import CLASSES, ON_CPU, SIDE, TRAINING, call, failure
+from image_sets import CPU, images_of, pixels_in
 from torchvision.models import resnet18
 
 import train_wbc
 from wbc.checkpoints import MEAN, STD, load_classifier, save_checkpoint
-from wbc.device import Runtime
 from wbc.files import read_csv, write_csv
 from wbc.networks import Autoencoder
-from wbc.training import image_set, predict
+from wbc.training import predict
 
-CPU = Runtime(torch.device("cpu"), torch.float32, 1)
 OUTPUTS = ("checkpoint.pt", "history.csv", "predictions.csv", "record.json")
 RESNET = [{"encoder": "imagenet_resnet18", "trained": ["layer4"]}]
 COMBINED = [
@@ -117,7 +116,7 @@ def test_predictions_are_of_the_test_images_and_of_the_saved_model(finished, wbc
         # From the checkpoint and the packed images alone.
         model, _ = load_classifier(folder / "checkpoint.pt")
         pixels = np.load(wbc_data.file("images.npy"))[24:]
-        expected = predict(model, image_set(pixels, None, CPU), CPU).softmax(1)
+        expected = predict(model, images_of(pixels), CPU).softmax(1)
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -190,7 +189,7 @@ def test_training_images_by_the_use_of_masks(
 ):
     masked = {} if mask_use == "off" else wbc_data.masked
     assert call("train_wbc", **options_for(tmp_path, mask_use=mask_use, **masked)) == 0
-    pixels, labels = trained_on["train"].pixels.numpy(), trained_on["train"].labels.tolist()
+    pixels, labels = pixels_in(trained_on["train"]), trained_on["train"].labels.tolist()
     assert json.loads((tmp_path / "record.json").read_text())["training_images"] == count
     images = np.load(wbc_data.file("images.npy"))
     assert labels[:24] == [0] * 8 + [1] * 8 + [2] * 8
@@ -209,7 +208,7 @@ def test_training_images_by_the_use_of_masks(
     test = images[24:].copy()
     if mask_use == "replace":
         test[[0, 4, 8], :, SIDE // 2 :] = 0
-    np.testing.assert_array_equal(trained_on["test"].pixels, test)
+    np.testing.assert_array_equal(pixels_in(trained_on["test"]), test)
     assert trained_on["test"].labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
 
 
@@ -218,7 +217,7 @@ def test_a_subset_trains_on_its_images_only(trained_on, options_for, wbc_data, f
     write_csv(tmp_path / "few.csv", ["id", "label", "mask"], rows)
     assert call("train_wbc", **options_for(tmp_path, subset=tmp_path / "few.csv")) == 0
     images = np.load(wbc_data.file("images.npy"))
-    np.testing.assert_array_equal(trained_on["train"].pixels, images[:24:5])
+    np.testing.assert_array_equal(pixels_in(trained_on["train"]), images[:24:5])
     assert len(trained_on["test"]) == 12
 
 

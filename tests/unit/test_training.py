@@ -9,15 +9,14 @@ import numpy as np
 import pytest
 import torch
 from builders import AUTOENCODER_TRAINING, TRAINING
+from image_sets import CPU, images_of, pixels_in
 from torch import nn
 from torch.nn import functional
 
 from wbc import training
 from wbc.augmentation import normalise
-from wbc.device import Runtime
 from wbc.networks import Autoencoder, Classifier, ConvolutionalEncoder
 
-CPU = Runtime(torch.device("cpu"), torch.float32, 1)
 SIZE = 16
 SETTINGS = training.settings_from_json(json.dumps(TRAINING))
 
@@ -33,7 +32,7 @@ def coloured(per_class: int, classes: int = 3, seed: int = 0) -> training.ImageS
     pixels = generator.integers(0, 100, (len(labels), SIZE, SIZE, 3), dtype=np.uint8)
     for place, label in enumerate(labels):
         pixels[place, ..., label] += 120
-    return training.image_set(pixels, labels, CPU)
+    return images_of(pixels, labels)
 
 
 def small_classifier(classes: int = 3) -> Classifier:
@@ -101,7 +100,7 @@ def batches(count: int, size: int, epochs: int = 1, seed: int = 0) -> list[torch
         taken.append(rows)
         return model.weight.sum() * 0 + rows.float().mean(), torch.tensor(1)
 
-    images = training.image_set(np.zeros((count, 2, 2, 3), np.uint8), None, CPU)
+    images = images_of(np.zeros((count, 2, 2, 3), np.uint8))
     history = training.fit(
         model, images, settings(batch_size=size, epochs=epochs), CPU, seed, batch_loss, dict
     )
@@ -193,7 +192,7 @@ def test_equal_seeds_give_equal_histories_and_weights(rotation):
 
 def test_class_weights_join_the_loss():
     images = coloured(10)
-    unequal = training.ImageSet(images.pixels[:13], images.labels[:13].clamp(max=1))
+    unequal = images_of(pixels_in(images)[:13], images.labels[:13].clamp(max=1).numpy())
     plain, _ = train(images=unequal)
     balanced, _ = train(images=unequal, class_weights="balanced")
     assert plain[0]["train_loss"] != pytest.approx(balanced[0]["train_loss"], rel=1e-3)
@@ -213,7 +212,7 @@ def test_predictions_are_those_of_the_model(monkeypatch):
     in_parts = training.predict(model, images, CPU)
     model.eval()
     with torch.inference_mode():
-        expected = model(normalise(images.pixels.permute(0, 3, 1, 2).float() / 255))
+        expected = model(normalise(images.pixels.take(torch.arange(9)).float() / 255))
     assert whole.dtype == torch.float32
     torch.testing.assert_close(whole, expected)
     torch.testing.assert_close(in_parts, expected)
@@ -231,7 +230,7 @@ def test_loss_and_accuracy_by_hand():
     # Logits (0, 0), (0, 2), (0, 2) and labels 0, 1, 0: right, right, wrong.
     pixels = np.zeros((3, 1, 1, 3), np.uint8)
     pixels[1:] = 2
-    images = training.image_set(pixels, np.array([0, 1, 0]), CPU)
+    images = images_of(pixels, np.array([0, 1, 0]))
     loss, accuracy = training.loss_and_accuracy(Fixed(), images, CPU)
     terms = [math.log(2), math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))]
     assert loss == pytest.approx(sum(terms) / 3, rel=1e-5)
@@ -253,8 +252,9 @@ def test_reconstructions_and_their_error(monkeypatch):
     torch.manual_seed(0)
     images, model = coloured(3), Autoencoder([8], 8, SIZE)
     monkeypatch.setattr(training, "EVALUATION_BATCH", 4)  # 9 images: batches of 4, 4, 1
-    pictures, error = training.reconstruct(model, images, CPU)
-    targets = images.pixels.permute(0, 3, 1, 2).float() / 255
+    pictures = torch.cat([batch for batch, _ in training.reconstruct(model, images, CPU)])
+    error = training.reconstruction_error(model, images, CPU)
+    targets = images.pixels.take(torch.arange(9)).float() / 255
     with torch.inference_mode():
         expected = model.eval()(normalise(targets))
     torch.testing.assert_close(pictures, expected)

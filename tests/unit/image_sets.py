@@ -1,0 +1,20 @@
+"""Image sets from arrays, and back, on the CPU."""
+
+import numpy as np
+import torch
+
+from wbc.device import Runtime
+from wbc.stored_rows import stored_rows
+from wbc.training import ImageSet, image_set
+
+CPU = Runtime(torch.device("cpu"), torch.float32, 1)
+
+
+def images_of(pixels: np.ndarray, labels: np.ndarray | None = None) -> ImageSet:
+    """The set of images uint8 (n, size, size, 3), with labels int (n,), or without."""
+    return image_set(stored_rows([pixels], range(len(pixels)), CPU.device), labels, CPU)
+
+
+def pixels_in(images: ImageSet) -> np.ndarray:
+    """The images of a set: uint8 (n, size, size, 3)."""
+    return images.pixels.take(torch.arange(len(images))).permute(0, 2, 3, 1).numpy()
