@@ -5,7 +5,8 @@ from functools import cache
 from pathlib import Path
 
 
-def _imported_modules(source: Path, package: Path) -> set[Path]:
+@cache
+def _imported_modules(source: Path, package: Path) -> frozenset[Path]:
     """Modules of ``package`` that one file imports, wherever in the file it does so."""
     found = set()
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
@@ -20,7 +21,7 @@ def _imported_modules(source: Path, package: Path) -> set[Path]:
             module = package.joinpath(*rest).with_suffix(".py") if rest else package / "__init__.py"
             if first == package.name and module.is_file():
                 found.add(module)
-    return found
+    return frozenset(found)
 
 
 @cache
