@@ -2,8 +2,9 @@
 
 Needs a SLURM (bash tests/slurm/setup_slurm.sh start) and the images (make containers). The same short runs are trained
 in containers on this machine, two at a time, as one SLURM job each, and as `groups` of --per-job runs; the jobs ask for a
-GPU, of which that SLURM has one, and so run one after another. The overhead of a run is its share of the wall time over
-what its step took.
+GPU, of which that SLURM has one, and so run one after another. The overhead of a run is its share of the time from the
+first job's start to the last one's end, over what its step took; the rest of the wall time (submission, the wait for the
+last poll) comes once per sweep.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import yaml
@@ -42,6 +44,19 @@ def step_seconds(results: Path) -> list[float]:
         with path.open(encoding="utf-8", newline="") as handle:
             seconds += [float(row["s"]) for row in csv.DictReader(handle, delimiter="\t")]
     return seconds
+
+
+def ended_jobs() -> list[tuple[datetime, datetime]]:
+    """Start and end of every job that SLURM still knows and that ran."""
+    command = ["squeue", "--noheader", "--states=COMPLETED", "--format=%S %e"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [tuple(map(datetime.fromisoformat, line.split())) for line in listed.splitlines()]
+
+
+def job_seconds(since: datetime) -> float:
+    """From the start of the first SLURM job after a time to the end of the last one."""
+    jobs = [(start, end) for start, end in ended_jobs() if start >= since]
+    return (max(end for _, end in jobs) - min(start for start, _ in jobs)).total_seconds()
 
 
 def main() -> None:
@@ -78,17 +93,21 @@ def main() -> None:
     try:
         snakemake(*here, *options, "--", *targets)
         print(f"{len(targets)} runs on {os.cpu_count()} cores\n")
-        print("| | at a time | wall s | median step s | overhead per run s |")
-        print("| --- | ---: | ---: | ---: | ---: |")
+        print(
+            "| | at a time | wall s | first start to last end s | median step s | overhead per run s |"
+        )
+        print("| --- |" + " ---: |" * 5)
         for way, (at_once, chosen) in ways.items():
             for folder in ("models", "predictions", "history", "records", "benchmarks/train_wbc"):
                 for path in (results / folder).glob("replicate*"):
                     shutil.rmtree(path)
+            since = datetime.now().replace(microsecond=0)
             wall = snakemake(*chosen, *options, "--", *targets)
+            ran = wall if chosen is here else job_seconds(since)
             steps = step_seconds(results)
-            overhead = (wall * at_once - sum(steps)) / len(steps)
+            overhead = (ran * at_once - sum(steps)) / len(steps)
             print(
-                f"| {way} | {at_once} | {wall:.0f} | {statistics.median(steps):.1f} |"
+                f"| {way} | {at_once} | {wall:.0f} | {ran:.0f} | {statistics.median(steps):.1f} |"
                 f" {overhead:.1f} |",
                 flush=True,
             )
