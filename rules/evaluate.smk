@@ -116,12 +116,7 @@ rule spread:
     input:
         script=script_of("spread"),
         library=library_of("spread"),
-        predictions=collect(
-            "<results>/predictions/replicate{replicate}/{arm}_wbc_{fraction}.csv",
-            arm=ARMS,
-            fraction=CROSSED_FRACTIONS,
-            replicate=CROSSED_RUNS,
-        ),
+        predictions=of_every_crossed_run("predictions"),
     output:
         spread="<results>/spread.csv",
     log:
@@ -153,6 +148,7 @@ rule collect_costs:
         script=script_of("collect_costs"),
         library=library_of("collect_costs"),
         records=of_every_run("records", "json"),
+        crossed_records=of_every_crossed_run("records", "json"),
         pretrained_records=collect("<results>/records/{model}.json", model=PRETRAINED),
     output:
         costs="<results>/costs.csv",
@@ -171,6 +167,8 @@ rule collect_costs:
         arms=ARMS,
         fractions=FRACTIONS,
         replicates=REPLICATES,
+        crossed_fractions=CROSSED_FRACTIONS,
+        crossed_replicates=CROSSED_RUNS,
         pretrained=PRETRAINED,
     shell:
         "python {input.script:q}"
@@ -179,6 +177,8 @@ rule collect_costs:
         " --arms {params.arms:q}"
         " --fractions {params.fractions}"
         " --replicates {params.replicates}"
+        " --crossed-fractions {params.crossed_fractions}"
+        " --crossed-replicates {params.crossed_replicates}"
         " --pretrained {params.pretrained}"
         " --costs {output.costs:q}"
         " > {log:q} 2>&1"
@@ -239,7 +239,10 @@ rule record_provenance:
         script=script_of("record_provenance"),
         library=library_of("record_provenance"),
         tables=["<results>/summary.csv", "<results>/comparisons.csv"],
-        indexes=collect("<results>/images/{dataset}_index.csv", dataset=DATASETS),
+        indexes=collect(
+            "<results>/images/{dataset}_index.csv", dataset=[*DATASETS, *EXTERNAL]
+        ),
+        grouped_index=audited_grouped_index,
     output:
         provenance="<results>/provenance.json",
     log:
@@ -258,7 +261,7 @@ rule record_provenance:
     shell:
         "python {input.script:q}"
         " --tables {input.tables:q}"
-        " --indexes {input.indexes:q}"
+        " --indexes {input.indexes:q} {input.grouped_index:q}"
         " --results {params.results:q}"
         " --config {params.config:q}"
         " --containers {params.containers:q}"

@@ -13,9 +13,9 @@ rule index_images:
         "<logs>/index_images/{dataset}.log",
     benchmark:
         "<benchmarks>/index_images/{dataset}.tsv"
+    priority: PRIORITY["images"]
     container:
         TOOLS_IMAGE
-    priority: PRIORITY["images"]
     threads: 8
     resources:
         mem_mb=growing(4000),
@@ -60,9 +60,9 @@ rule check_datasets:
         report="<logs>/check_datasets/problems.csv",
     benchmark:
         "<benchmarks>/check_datasets/check_datasets.tsv"
+    priority: PRIORITY["images"]
     container:
         TOOLS_IMAGE
-    priority: PRIORITY["images"]
     resources:
         mem_mb=growing(2000),
         runtime=growing(15),
@@ -94,9 +94,9 @@ rule pack_images:
         "<logs>/pack_images/{dataset}.log",
     benchmark:
         "<benchmarks>/pack_images/{dataset}.tsv"
+    priority: PRIORITY["images"]
     container:
         TOOLS_IMAGE
-    priority: PRIORITY["images"]
     threads: 8
     resources:
         mem_mb=growing(8000),
@@ -140,9 +140,9 @@ rule apply_masks:
         "<logs>/apply_masks/{dataset}.log",
     benchmark:
         "<benchmarks>/apply_masks/{dataset}.tsv"
+    priority: PRIORITY["images"]
     container:
         TOOLS_IMAGE
-    priority: PRIORITY["images"]
     resources:
         mem_mb=growing(8000),
         runtime=growing(60),
@@ -174,9 +174,9 @@ rule draw_subsets:
         "<logs>/draw_subsets/replicate{replicate}/wbc_{fraction}{split}.log",
     benchmark:
         "<benchmarks>/draw_subsets/replicate{replicate}/wbc_{fraction}{split}.tsv"
+    priority: PRIORITY["pretraining"]
     container:
         TOOLS_IMAGE
-    priority: PRIORITY["pretraining"]
     resources:
         mem_mb=growing(2000),
         runtime=growing(15),

@@ -135,6 +135,15 @@ def of_every_run(folder, ending="csv"):
     )
 
 
+def of_every_crossed_run(folder, ending="csv"):
+    return collect(
+        f"<results>/{folder}/replicate{{replicate}}/{{arm}}_wbc_{{fraction}}.{ending}",
+        arm=ARMS,
+        fraction=CROSSED_FRACTIONS,
+        replicate=CROSSED_RUNS,
+    )
+
+
 def results_folder(wildcards):
     return pathvar("results")
 

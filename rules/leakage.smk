@@ -19,9 +19,9 @@ rule audit_leakage:
         "<logs>/audit_leakage/audit_leakage.log",
     benchmark:
         "<benchmarks>/audit_leakage/audit_leakage.tsv"
+    priority: PRIORITY["images"]
     container:
         TOOLS_IMAGE
-    priority: PRIORITY["images"]
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
@@ -60,9 +60,9 @@ rule check_leakage:
         "<logs>/check_leakage/check_leakage.log",
     benchmark:
         "<benchmarks>/check_leakage/check_leakage.tsv"
+    priority: PRIORITY["images"]
     container:
         TOOLS_IMAGE
-    priority: PRIORITY["images"]
     resources:
         mem_mb=growing(2000),
         runtime=growing(15),
@@ -114,9 +114,9 @@ rule split_by_group:
         "<logs>/split_by_group/split_by_group.log",
     benchmark:
         "<benchmarks>/split_by_group/split_by_group.tsv"
+    priority: PRIORITY["pretraining"]
     container:
         TOOLS_IMAGE
-    priority: PRIORITY["pretraining"]
     resources:
         mem_mb=growing(2000),
         runtime=growing(15),

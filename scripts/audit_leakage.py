@@ -93,7 +93,8 @@ def run(arguments: argparse.Namespace) -> None:
         *(arguments.datasets, arguments.indexes, arguments.images, arguments.ids), strict=True
     ):
         index = read_csv(index_path)
-        check_slides(index, dataset)
+        if dataset == "wbc":
+            check_slides(index)
         packed_of[dataset] = open_packed(array, ids)
         small = thumbnails(packed_of[dataset].array)
         # An external set may hold images of wbc's own slides.

@@ -1,8 +1,9 @@
 """Collect what each training took, from its record and, where there is one, its benchmark file.
 
 Writes a CSV with one row per training:
-  model, fraction, replicate, seconds, images_per_second, device, peak_memory_mb, job_seconds, job_memory_mb
-seconds is the script's own wall time, peak_memory_mb its process's; job_seconds and job_memory_mb (resident memory) are those
+  model, fraction, replicate, seconds, images_per_second, device, peak_memory_mb, peak_gpu_mb, job_seconds, job_memory_mb
+replicate is a seed, or <subset seed>x<initialisation seed> of a crossed run. seconds is the script's own wall time,
+peak_memory_mb its process's, peak_gpu_mb what it held on the GPU at most; job_seconds and job_memory_mb (resident memory) are those
 of the whole job as Snakemake saw it. Empty where nothing tells. All of it differs between equal runs.
 """
 
@@ -21,7 +22,7 @@ Row = dict[str, object]
 
 COLUMNS = [
     *("model", "fraction", "replicate", "seconds", "images_per_second", "device"),
-    *("peak_memory_mb", "job_seconds", "job_memory_mb"),
+    *("peak_memory_mb", "peak_gpu_mb", "job_seconds", "job_memory_mb"),
 ]
 
 
@@ -32,6 +33,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--arms", nargs="+", required=True)
     parser.add_argument("--fractions", nargs="+", required=True)
     parser.add_argument("--replicates", nargs="+", required=True)
+    parser.add_argument("--crossed-fractions", nargs="*", default=[])
+    parser.add_argument(
+        "--crossed-replicates", nargs="*", default=[], help="<seed>x<seed>, or seeds"
+    )
     parser.add_argument("--pretrained", nargs="*", default=[], help="models without fraction")
     parser.add_argument("--costs", required=True, help="CSV to write")
     return parser
@@ -59,21 +64,22 @@ def cost(
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: no readable record ({error}): delete it and run again") from None
-    memory = record.get("peak_memory_mb")
-    if memory is None and "peak_gpu_bytes" in record:
-        memory = record["peak_gpu_bytes"] / 1e6
+    known = ("seconds", "images_per_second", "device", "peak_memory_mb", "peak_gpu_mb")
     return {
         **{"model": model, "fraction": fraction, "replicate": replicate},
-        **{key: record.get(key) for key in ("seconds", "images_per_second", "device")},
-        "peak_memory_mb": memory,
+        **{key: record.get(key) for key in known},
         **benchmark(benchmarks, prediction_name(model, fraction, replicate, ending="tsv")),
     }
 
 
 def run(arguments: argparse.Namespace) -> None:
     results, benchmarks = Path(arguments.results), Path(arguments.benchmarks)
-    runs = product(arguments.arms, arguments.fractions, arguments.replicates)
-    rows = [cost(results, benchmarks, *run) for run in runs]
+    runs = [
+        *product(arguments.arms, arguments.fractions, arguments.replicates),
+        *product(arguments.arms, arguments.crossed_fractions, arguments.crossed_replicates),
+    ]
+    # A crossed run of equal seeds is the replicate itself.
+    rows = [cost(results, benchmarks, *run) for run in dict.fromkeys(runs)]
     rows += [cost(results, benchmarks, model) for model in arguments.pretrained]
     write_csv(arguments.costs, COLUMNS, rows)
 

@@ -4,14 +4,15 @@ Writes a CSV with one row per model and metric:
   arm, fraction, replicate, test_set, selection, metric, value, n, low, high, interval, state
   replicate  a seed, or mean: the mean over all replicates, never over fewer than were run
   test_set   test: the target's own test images; else the name of an external set
-  selection  last (or validation, as --selection says): the epoch of the predictions; best_test: the epoch that is best
-             on the test images, as published (metrics accuracy, epoch, and optimism = best minus that of the predictions)
+  selection  last, or, with --selection validation where there were enough images for it, validation: the epoch of the
+             predictions; best_test: the epoch that is best on the test images, as published (metrics accuracy, epoch,
+             and optimism = best minus that of the predictions)
   metric     per cent: accuracy, macro_f1, balanced_accuracy, mcc, kappa, {precision,recall,f1}_<class>, macro_auroc, ece,
-             ece_scaled, optimism; as they are: nll, nll_scaled, brier, temperature, epoch
+             ece_scaled, optimism; as they are: nll, nll_scaled, brier, brier_scaled, temperature, epoch
   n          test images; empty where replicate=mean
   low, high  interval of the level 1 - alpha, by the method in the column interval: wilson, bootstrap_groups,
-             bootstrap_images, or combined (replicates and groups of test images together)
-  state      why a value is missing: diverged, no validation predictions, ...
+             bootstrap_images, combined_groups or combined_images (replicates and test images together)
+  state      why a value is missing (diverged, no validation predictions, ...) or not as asked for
 The arms `majority` (always the most frequent training class) and those of --baseline-predictions are baselines without
 training. A second CSV holds the confusion matrices: arm, fraction, replicate, test_set, label, predicted, images.
 """
@@ -23,12 +24,13 @@ from pathlib import Path
 
 from wbc.cli import make_parser, run_script
 from wbc.evaluation import (
+    FELL_BACK,
     Row,
     Scored,
     Settings,
     confusion_rows,
-    headline_rows,
     history_rows,
+    matrix_metric_rows,
     mean_rows,
     prediction_rows,
     score,
@@ -115,6 +117,10 @@ class Evaluation:
             "selection": self.selection if replicate else "last",
         }
         rows = prediction_rows(scored, predictions.classes, validation, self.settings)
+        if scored and validation and validation.diverged:
+            # Without images, though the run is complete.
+            common["selection"] = "last"
+            rows = [{**row, "state": row.get("state") or FELL_BACK} for row in rows]
         if scored:
             self.runs.setdefault((name, fraction, test_set), []).append(scored)
         self.add(common, rows, scored)
@@ -135,7 +141,8 @@ class Evaluation:
 
     def baseline(self, name: str, scored: Scored) -> None:
         common = {"arm": name, "fraction": "", "replicate": "", "test_set": OWN_TEST_SET}
-        self.add({**common, "selection": "last"}, headline_rows(scored, self.settings), scored)
+        rows = matrix_metric_rows(scored, self.settings, by_class=False)
+        self.add({**common, "selection": "last"}, rows, scored)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
 """Index one data set: find every image, decode it whole, and list what is wrong.
 
 Writes two tables. The index has one row per usable image:
-  id, path, split, label, mask, width, height, file_sha256, pixel_sha256, slide, field
+  id, path, split, label, mask, width, height, file_sha256, pixel_sha256, mask_sha256, slide, field
 (paths relative to the data set's folder; mask, label, slide and field empty where there is none).
 The table of problems has one row per problem:
   kind, path, detail
@@ -26,7 +26,7 @@ from wbc.images import UnusableImageError, decode_image, decode_mask, pixel_hash
 
 INDEX_COLUMNS = [
     *("id", "path", "split", "label", "mask", "width", "height"),
-    *("file_sha256", "pixel_sha256", "slide", "field"),
+    *("file_sha256", "pixel_sha256", "mask_sha256", "slide", "field"),
 ]
 PROBLEM_COLUMNS = ["kind", "path", "detail"]
 
@@ -60,6 +60,7 @@ def examine(
         "height": pixels.height,
         "file_sha256": sha256_of_file(root / image.path),
         "pixel_sha256": pixel_hash(pixels),
+        "mask_sha256": "",
     }
     if image.mask:
         try:
@@ -80,6 +81,8 @@ def examine(
                 )
         if problems:
             row["mask"] = ""
+        else:
+            row["mask_sha256"] = sha256_of_file(root / image.mask)
     return row, problems
 
 

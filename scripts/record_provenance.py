@@ -1,7 +1,7 @@
 """Record what a summary was made from and by.
 
 Writes a JSON with: SHA-256 of the tables (tables); of the whole config, as JSON with sorted keys (config); of the images, over
-each index's ids and pixel hashes (images); the code (`git describe --always --dirty` where git and a repository are there, and
+each index's ids, splits, labels and hashes of pixels and masks (images); the code (`git describe --always --dirty` where git and a repository are there, and
 SHA-256 over scripts/); container images, if it ran in any; devices and versions that the records of the trainings
 name; versions of this step's packages; and the seeds.
 """
@@ -46,8 +46,8 @@ def canonical_json(value: object) -> str:
 
 
 def images_hash(index: Path | str) -> str:
-    """SHA-256 over the ids, splits, labels and pixel hashes of an index, whatever the order of its rows."""
-    keys = ("id", "split", "label", "pixel_sha256")
+    """SHA-256 over ids, splits, labels and hashes of pixels and masks of an index, whatever the order of its rows."""
+    keys = ("id", "split", "label", "pixel_sha256", "mask_sha256")
     try:
         rows = sorted([row[key] for key in keys] for row in read_csv(index))
     except KeyError as error:
@@ -89,9 +89,16 @@ def recorded(folder: Path) -> dict[str, list]:
 
 def seeds(config: dict) -> dict:
     """Every seed of the config, by its key."""
+    experiment = config["experiment"]
     return {
-        "experiment.replicates": config["experiment"]["replicates"],
-        **{f"{name}.seed": part["seed"] for name, part in config.items() if "seed" in part},
+        "experiment.replicates": experiment["replicates"],
+        "experiment.crossed.replicates": experiment["crossed"]["replicates"],
+        "experiment.split_seed": experiment["split_seed"],
+        **{
+            f"{name}.seed": part["seed"]
+            for name, part in config.items()
+            if isinstance(part, dict) and "seed" in part
+        },
     }
 
 

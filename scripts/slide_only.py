@@ -31,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> None:
     index = read_csv(arguments.index)
-    check_slides(index, "wbc")
+    check_slides(index)
     train = [row for row in index if row["split"] == "train"]
     test = [row for row in index if row["split"] == "test"]
     train_labels, labels = ([row["label"] for row in rows] for rows in (train, test))

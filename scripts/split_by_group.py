@@ -25,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> None:
     index = read_csv(arguments.index)
-    check_slides(index, "wbc")
+    check_slides(index)
     rows = [row for row in index if row["split"] in ("train", "test")]
     if not any(row["slide"] for row in rows):
         raise UserError(

@@ -81,10 +81,11 @@ class Tables:
         """Rows of Table 1 but for baselines, on the target's own test images."""
         return [row for row in self.metrics if row["fraction"] and row["test_set"] == OWN]
 
-    @property
-    def selection(self) -> str:
-        """How the epoch of the predictions was chosen: last or validation."""
-        return next(row["selection"] for row in self.runs if row["selection"] != "best_test")
+    def fractions_by(self, selection: str) -> list[str]:
+        """The fractions of which some run's predictions are of the epoch chosen so, the largest first."""
+        single = (row for row in self.runs if row["replicate"] != "mean")
+        found = {row["fraction"] for row in single if row["selection"] == selection}
+        return sorted(found, key=float, reverse=True)
 
     @property
     def replicates(self) -> list[str]:
@@ -92,11 +93,12 @@ class Tables:
         seeds = {row["replicate"] for row in self.runs} - {"mean"}
         return sorted(seeds, key=int)
 
-    def shown(self, arm: str, fraction: str, metric: str, selection: str) -> dict | None:
+    def shown(self, arm: str, fraction: str, metric: str, published: bool = False) -> dict | None:
         """The mean over replicates; of a single one, its own row, whose interval needs no replicates."""
         only = self.replicates[0] if len(self.replicates) == 1 else "mean"
-        wanted = {"arm": arm, "fraction": fraction, "replicate": only}
-        return find(self.runs, metric=metric, selection=selection, **wanted)
+        wanted = {"arm": arm, "fraction": fraction, "replicate": only, "metric": metric}
+        rows = (row for row in self.runs if (row["selection"] == "best_test") == published)
+        return find(rows, **wanted)
 
     def comparison(self, row: dict) -> dict | None:
         keys = ("arm", "fraction", "test_set", "metric")
@@ -131,16 +133,16 @@ def tidy_rows(tables: Tables, reported: dict) -> list[dict]:
 
 def table_1(tables: Tables, arguments: argparse.Namespace) -> str:
     """One line per fraction and arm, then the baselines."""
-    decimals, chosen = arguments.decimals, tables.selection
+    decimals = arguments.decimals
     arms = list(dict.fromkeys(row["arm"] for row in tables.runs))
     fractions = sorted({row["fraction"] for row in tables.runs}, key=float, reverse=True)
     lines = []
     for fraction in fractions:
         for arm in arms:
-            accuracy = tables.shown(arm, fraction, "accuracy", chosen)
-            f1 = tables.shown(arm, fraction, "macro_f1", chosen)
-            best = tables.shown(arm, fraction, "accuracy", "best_test")
-            optimism = tables.shown(arm, fraction, "optimism", "best_test")
+            accuracy = tables.shown(arm, fraction, "accuracy")
+            f1 = tables.shown(arm, fraction, "macro_f1")
+            best = tables.shown(arm, fraction, "accuracy", published=True)
+            optimism = tables.shown(arm, fraction, "optimism", published=True)
             compared = tables.comparison(accuracy)
             known = reported_value(arguments.reported, arm, fraction)
             lines.append(
@@ -224,9 +226,11 @@ def notes(tables: Tables, arguments: argparse.Namespace) -> list[str]:
     images = sorted({row["n"] for row in single if row["n"]}, key=int)
     replicates = tables.replicates
     level = f"{100 * (1 - arguments.alpha):g} %"
-    epoch = (
-        "the last epoch" if tables.selection == "last" else "the epoch that validation images chose"
-    )
+    held_out = bool(tables.fractions_by("validation"))
+    epoch = "the epoch that validation images chose" if held_out else "the last epoch"
+    if held_out and (without := tables.fractions_by("last")):
+        at = ", ".join(f"{fraction} %" for fraction in without)
+        epoch += f" (at {at} of the last one where there were too few images for validation)"
     lines = [
         f"Test images: {', '.join(images) or 'none'}. "
         + (
@@ -241,6 +245,11 @@ def notes(tables: Tables, arguments: argparse.Namespace) -> list[str]:
             else "The intervals hold for new test images of the same kind."
         ),
     ]
+    if any(row["interval"].endswith("_images") for row in tables.runs):
+        lines.append(
+            "The intervals take test images as independent: their file names tell too few slides to resample "
+            "these. If images of a slide fail together, they are too narrow."
+        )
     if 1 < len(replicates) < 5:
         lines.append(
             f"{len(replicates)} replicates hardly tell how far replicates spread, hence wide intervals and few "
@@ -267,7 +276,8 @@ def notes(tables: Tables, arguments: argparse.Namespace) -> list[str]:
         )
     elif len(replicates) > 1:
         lines.append(
-            "Each replicate draws its own subsets; at 100 % replicates vary only initialisation and order."
+            "Each replicate draws its own subsets; at 100 % replicates vary only initialisation and order"
+            + (", and which images are held out for validation." if held_out else ".")
         )
     lines.append("`s per run`: median wall time of one training; it varies between equal runs.")
     if arguments.weights != "imagenet":

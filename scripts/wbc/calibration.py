@@ -11,32 +11,51 @@ def _of_label(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return probabilities[np.arange(len(labels)), labels]
 
 
-def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean of -ln p(label), in nats.
+def log_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """-ln p(label) of each image, in nats, float (n,).
 
     Args:
         probabilities: float (n, k), rows sum to 1.
         labels: int (n,).
     """
-    return float(-np.log(np.maximum(_of_label(probabilities, labels), SMALLEST)).mean())
+    return -np.log(np.maximum(_of_label(probabilities, labels), SMALLEST))
+
+
+def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean of the log losses."""
+    return float(log_losses(probabilities, labels).mean())
+
+
+def brier_terms(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Sum over all classes of (p - y)^2 of each image, 0 to 2, float (n,) (Brier 1950, Mon Weather Rev 78:1)."""
+    truth = np.eye(probabilities.shape[1])[labels]
+    return ((probabilities - truth) ** 2).sum(1)
 
 
 def brier_score(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean over images of the sum over all classes of (p - y)^2, 0 to 2 (Brier 1950, Mon Weather Rev 78:1)."""
-    truth = np.eye(probabilities.shape[1])[labels]
-    return float(((probabilities - truth) ** 2).sum(1).mean())
+    """Mean of the Brier terms."""
+    return float(brier_terms(probabilities, labels).mean())
+
+
+def calibration_gaps(probabilities: np.ndarray, labels: np.ndarray, bins: int) -> np.ndarray:
+    """Each image's answer (0 or 1) minus its confidence, in the column of its bin, float (n, bins).
+
+    The confidence is the highest probability; the bins are of equal width, open on the left.
+    """
+    confidence = probabilities.max(1)
+    right = probabilities.argmax(1) == labels
+    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gaps = np.zeros((len(labels), bins))
+    gaps[np.arange(len(labels)), place] = right - confidence
+    return gaps
 
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int) -> float:
     """Mean gap between confidence and accuracy, in per cent (Guo et al. 2017, ICML, arXiv:1706.04599).
 
-    The confidence is the highest probability; images fall into ``bins`` bins of equal width, open on the left, weighted
-    by their number of images.
+    Bins are weighted by their number of images.
     """
-    confidence = probabilities.max(1)
-    right = probabilities.argmax(1) == labels
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(place, weights=right - confidence, minlength=bins)
+    gaps = calibration_gaps(probabilities, labels, bins).sum(0)
     return 100 * float(np.abs(gaps).sum() / len(labels))
 
 

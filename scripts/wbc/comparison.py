@@ -75,7 +75,8 @@ def compare(arm: Sequence[Scored], baseline: Sequence[Scored], metric: str) -> C
     units, images = arm[0].units, arm[0].images
     notes = []
     if not units.grouped:
-        notes.append(f"image by image: only {units.groups} groups")
+        known = f"only {units.groups} groups" if units.groups < len(units.codes) else "no groups"
+        notes.append(f"image by image: {known}")
     if len(arm) == 1:
         notes.append("one replicate: spread over replicates not covered")
     row = {"replicates": len(arm), "units": units.count, "images": images}

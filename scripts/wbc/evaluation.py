@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wbc import calibration
-from wbc.intervals import bootstrap_intervals, wilson_interval
+from wbc.intervals import bootstrap_intervals, probability_intervals, wilson_interval
 from wbc.metrics import (
     HEADLINE,
     best_epoch,
@@ -21,9 +21,11 @@ from wbc.predictions import Predictions, Units, units_of
 from wbc.random_effects import Estimate, pseudovalues, two_way
 
 DIVERGED = "diverged"
+#: Of a run that was to choose its epoch on validation images and could not.
+FELL_BACK = "too few images for validation"
 #: Metrics of probabilities, and those after temperature scaling.
 PROBABILITY = ("macro_auroc", "nll", "brier", "ece")
-SCALED = ("temperature", "nll_scaled", "ece_scaled")
+SCALED = ("temperature", "nll_scaled", "brier_scaled", "ece_scaled")
 Row = dict[str, object]
 
 
@@ -71,58 +73,86 @@ def score(predictions: Predictions, groups: Mapping[str, str]) -> Scored:
     return Scored(predictions, units, confusion, values, pseudovalues(confusion))
 
 
-def probability_metrics(
-    predictions: Predictions, validation: Predictions | None, bins: int
-) -> tuple[dict[str, float | None], str]:
-    """AUROC, likelihood, Brier score and calibration error, before and after temperature scaling.
+def with_bootstrap(
+    name: str,
+    value: float | None,
+    intervals: Mapping[str, tuple[float, float]],
+    scored: Scored,
+    reason: str,
+) -> Row:
+    """A metric's row with its interval; without a value (None, NaN) the reason as its state."""
+    if value is None or np.isnan(value):
+        return {"metric": name, "value": None, "state": reason}
+    low, high = intervals[name]
+    kind = "bootstrap_groups" if scored.units.grouped else "bootstrap_images"
+    return {"metric": name, "value": float(value), "low": low, "high": high, "interval": kind}
 
-    Returns:
-        The values (None where there is none), and why the scaled ones are missing ("" where they are not).
+
+def matrix_metric_rows(scored: Scored, settings: Settings, by_class: bool) -> list[Row]:
+    """Metrics of the confusion matrix: Wilson's interval for accuracy, else the bootstrap.
+
+    Args:
+        by_class: with precision, recall and F1 of each class.
     """
-    labels, probabilities = predictions.labels, predictions.probabilities
+    classes, values = scored.predictions.classes, dict(scored.values)
+    if by_class:
+        values |= class_metrics(scored.confusion.sum(0), classes)
+    intervals = bootstrap_intervals(
+        scored.confusion, classes, settings.bootstrap, settings.seed, settings.alpha
+    )
+    low, high = wilson_interval(int(scored.right.sum()), scored.images, settings.alpha)
+    reason = "no test image of this class"
+    rows = [
+        with_bootstrap(name, value, intervals, scored, reason) for name, value in values.items()
+    ]
+    return [
+        row | {"low": low, "high": high, "interval": "wilson"}
+        if row["metric"] == "accuracy"
+        else row
+        for row in rows
+    ]
+
+
+def probability_rows(
+    scored: Scored, validation: Predictions | None, settings: Settings
+) -> list[Row]:
+    """AUROC, likelihood, Brier score and calibration error with intervals; after temperature scaling without."""
+    labels, probabilities = scored.predictions.labels, scored.predictions.probabilities
     if probabilities is None:
-        return dict.fromkeys((*PROBABILITY, *SCALED)), "no probabilities"
-    values: dict[str, float | None] = {
+        names = (*PROBABILITY, *SCALED)
+        return [{"metric": name, "value": None, "state": "no probabilities"} for name in names]
+    values = {
         "macro_auroc": macro_auroc(labels, probabilities),
         "nll": calibration.negative_log_likelihood(probabilities, labels),
         "brier": calibration.brier_score(probabilities, labels),
-        "ece": calibration.expected_calibration_error(probabilities, labels, bins),
+        "ece": calibration.expected_calibration_error(probabilities, labels, settings.bins),
     }
+    intervals = probability_intervals(
+        scored.predictions,
+        scored.units,
+        settings.bins,
+        settings.bootstrap,
+        settings.seed,
+        settings.alpha,
+    )
+    reason = "test images of one class"
+    rows = [
+        with_bootstrap(name, value, intervals, scored, reason) for name, value in values.items()
+    ]
     if validation is None or validation.diverged or validation.probabilities is None:
-        return values | dict.fromkeys(SCALED), "no validation predictions"
+        reason = "no validation predictions"
+        return rows + [{"metric": name, "value": None, "state": reason} for name in SCALED]
     temperature = calibration.fit_temperature(validation.probabilities, validation.labels)
     scaled = calibration.scale(probabilities, temperature)
-    return values | {
-        "temperature": temperature,
-        "nll_scaled": calibration.negative_log_likelihood(scaled, labels),
-        "ece_scaled": calibration.expected_calibration_error(scaled, labels, bins),
-    }, ""
-
-
-def headline_rows(scored: Scored, settings: Settings) -> list[Row]:
-    """Rows of the headline metrics with their intervals: Wilson's for accuracy, else the bootstrap."""
-    hits = int(scored.right.sum())
-    intervals = bootstrap_intervals(
-        scored.confusion, settings.bootstrap, settings.seed, settings.alpha
+    after = (
+        temperature,
+        calibration.negative_log_likelihood(scaled, labels),
+        calibration.brier_score(scaled, labels),
+        calibration.expected_calibration_error(scaled, labels, settings.bins),
     )
-    method = "bootstrap_groups" if scored.units.grouped else "bootstrap_images"
-    rows = []
-    for name in HEADLINE:
-        low, high = intervals[name]
-        kind = method
-        if name == "accuracy":
-            low, high = wilson_interval(hits, scored.images, settings.alpha)
-            kind = "wilson"
-        rows.append(
-            {
-                "metric": name,
-                "value": scored.values[name],
-                "low": low,
-                "high": high,
-                "interval": kind,
-            }
-        )
-    return rows
+    return rows + [
+        {"metric": name, "value": value} for name, value in zip(SCALED, after, strict=True)
+    ]
 
 
 def prediction_rows(
@@ -135,15 +165,9 @@ def prediction_rows(
     if scored is None:
         names = [*HEADLINE, *class_metric_names(classes), *PROBABILITY, *SCALED]
         return [{"metric": name, "value": None, "state": DIVERGED} for name in names]
-    values, reason = probability_metrics(scored.predictions, validation, settings.bins)
-    by_class = class_metrics(scored.confusion.sum(0), classes)
     return [
-        *headline_rows(scored, settings),
-        *({"metric": name, "value": value} for name, value in by_class.items()),
-        *(
-            {"metric": name, "value": value, "state": "" if value is not None else reason}
-            for name, value in values.items()
-        ),
+        *matrix_metric_rows(scored, settings, by_class=True),
+        *probability_rows(scored, validation, settings),
     ]
 
 
@@ -152,7 +176,7 @@ def history_rows(scored: Scored | None, history: Sequence[dict[str, str]]) -> li
     if scored is None:
         names = ("accuracy", "epoch", "optimism")
         return [{"metric": name, "value": None, "state": DIVERGED} for name in names]
-    epoch, accuracy = best_epoch(history)
+    epoch, accuracy = best_epoch(history, scored.images)
     return [
         {"metric": "accuracy", "value": accuracy},
         {"metric": "epoch", "value": epoch},
@@ -196,7 +220,8 @@ def combined_interval(runs: Sequence[Scored], metric: str, settings: Settings) -
         return {"low": low, "high": high, "interval": "wilson"}
     low, high = found.interval(settings.alpha)
     floor = -100.0 if metric in ("mcc", "kappa") else 0.0
-    return {"low": max(low, floor), "high": min(high, 100.0), "interval": "combined"}
+    kind = "combined_groups" if runs[0].units.grouped else "combined_images"
+    return {"low": max(low, floor), "high": min(high, 100.0), "interval": kind}
 
 
 def mean_rows(
@@ -210,10 +235,12 @@ def mean_rows(
     """
     groups: dict[tuple, list[Row]] = {}
     for row in rows:
-        key = tuple(row[name] for name in ("arm", "fraction", "test_set", "selection", "metric"))
-        groups.setdefault(key, []).append(row)
+        place = tuple(row[name] for name in ("arm", "fraction", "test_set", "metric"))
+        groups.setdefault((*place, row["selection"] == "best_test"), []).append(row)
     means = []
-    for (arm, fraction, test_set, selection, metric), members in groups.items():
+    for (arm, fraction, test_set, metric, published), members in groups.items():
+        selections = {row["selection"] for row in members}
+        selection = "validation" if "validation" in selections else members[0]["selection"]
         mean: Row = {
             **{"arm": arm, "fraction": fraction, "replicate": "mean", "test_set": test_set},
             **{"selection": selection, "metric": metric, "value": None, "n": None},
@@ -226,7 +253,9 @@ def mean_rows(
             mean["state"] = next(state for state in states if state) if any(states) else "no value"
         else:
             mean["value"] = float(np.mean(values))
-            if metric in HEADLINE and selection != "best_test":
+            if metric in HEADLINE and not published:
                 mean |= combined_interval(runs[arm, fraction, test_set], metric, settings)
+            if states[FELL_BACK]:
+                mean["state"] = f"{states[FELL_BACK]} of {len(members)} {FELL_BACK}"
         means.append(mean)
     return means

@@ -69,15 +69,20 @@ def class_metric_names(classes: Sequence[str]) -> list[str]:
     return [f"{kind}_{name}" for name in classes for kind in ("precision", "recall", "f1")]
 
 
-def class_metrics(confusion: np.ndarray, classes: Sequence[str]) -> dict[str, float]:
-    """Precision, recall and F1 of each class in per cent, of one matrix (k, k); 0 where undefined."""
+def class_metrics(confusion: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """Precision, recall and F1 of each class in per cent, each of the shape (...).
+
+    NaN for a class without labels; its precision is 0 where it was predicted all the same. Precision is 0, too, for
+    a class that has labels and was never predicted.
+    """
     hits, labelled, predicted = _class_parts(confusion)
+    absent = labelled == 0
     table = (
-        _ratio(hits, predicted),
-        _ratio(hits, labelled),
-        _ratio(2 * hits, labelled + predicted),
+        np.where(absent & (predicted == 0), np.nan, _ratio(hits, predicted)),
+        np.where(absent, np.nan, _ratio(hits, labelled)),
+        np.where(absent, np.nan, _ratio(2 * hits, labelled + predicted)),
     )
-    values = [100 * float(part[place]) for place in range(len(classes)) for part in table]
+    values = [100 * part[..., place] for place in range(len(classes)) for part in table]
     return dict(zip(class_metric_names(classes), values, strict=True))
 
 
@@ -95,8 +100,11 @@ def macro_auroc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
     return 100 * float(np.mean(areas)) if areas else None
 
 
-def best_epoch(history: Sequence[dict[str, str]]) -> tuple[int, float]:
-    """Epoch with the highest test accuracy (the first of equals), and that accuracy in per cent."""
-    accuracies = np.array([float(row["test_accuracy"]) for row in history])
-    place = int(accuracies.argmax())
-    return int(history[place]["epoch"]), 100 * float(accuracies[place])
+def best_epoch(history: Sequence[dict[str, str]], images: int) -> tuple[int, float]:
+    """Epoch with the highest test accuracy (the first of equals), and that accuracy in per cent.
+
+    A history is written with few digits: with the number of test images the share of right answers is exact again.
+    """
+    right = [round(float(row["test_accuracy"]) * images) for row in history]
+    place = int(np.argmax(right))
+    return int(history[place]["epoch"]), 100 * right[place] / images

@@ -53,7 +53,8 @@ class Units:
 
     @property
     def grouped(self) -> bool:
-        return self.groups >= MINIMUM_GROUPS
+        """Whether the units are groups that hold more than an image each."""
+        return MINIMUM_GROUPS <= self.groups < len(self.codes)
 
 
 def prediction_name(

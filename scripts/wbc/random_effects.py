@@ -171,10 +171,19 @@ def needed(
 
 
 def _fewest(enough: Callable[[int], bool], now: int, most: int) -> int | None:
-    """The first number above ``now`` that is enough, None if ``most`` is not."""
-    if most <= now or not enough(most):
+    """The first number above ``now`` that is enough, None if none up to ``most`` is.
+
+    Enough may end again, because the degrees of freedom fall with more units; hence a grid (of steps of at
+    most a tenth), then bisection.
+    """
+    if most <= now:
         return None
-    return bisect_left(range(most + 1), True, lo=now + 1, key=enough)
+    steps = math.ceil(math.log(most / (now + 1)) / math.log(1.1)) + 1
+    grid = sorted({round(number) for number in np.geomspace(now + 1, most, steps)})
+    for below, number in zip([now, *grid], grid, strict=False):
+        if enough(number):
+            return bisect_left(range(number + 1), True, lo=below + 1, key=enough)
+    return None
 
 
 def crossed_components(values: np.ndarray) -> tuple[float, float, float]:

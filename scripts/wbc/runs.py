@@ -235,7 +235,7 @@ def write_record(path: Path | str, runtime: Runtime, started: float, **facts: ob
         **facts,
     }
     if runtime.device.type == "cuda":
-        record["peak_gpu_bytes"] = torch.cuda.max_memory_allocated(runtime.device)
+        record["peak_gpu_mb"] = round(torch.cuda.max_memory_allocated(runtime.device) / 1e6, 1)
     write_json(path, record)
 
 

@@ -204,9 +204,13 @@ def write_run(
     accuracies: Sequence[float] = (),
     probability: float = 0.8,
     where: str = "predictions",
+    classes: str = "",
 ) -> None:
-    """Write a run's predictions (none when ``predicted`` is empty) and, with ``accuracies``, its history."""
-    classes = sorted({*labels})
+    """Write a run's predictions (none when ``predicted`` is empty) and, with ``accuracies``, its history.
+
+    ``classes``: those of the model, if the labels do not name all.
+    """
+    classes = sorted({*labels, *classes})
     rest = (1 - probability) / (len(classes) - 1)
     write_csv(
         folder / where / name,
@@ -233,6 +237,6 @@ def write_index(path: Path, train: str, test: str, slides: Sequence[str] = ()) -
         for n, label in enumerate(test)
     ]
     for row in rows:
-        row["pixel_sha256"] = f"hash of {row['id']}"
-    write_csv(path, ["id", "split", "label", "slide", "pixel_sha256"], rows)
+        row |= {"pixel_sha256": f"hash of {row['id']}", "mask_sha256": f"mask of {row['id']}"}
+    write_csv(path, ["id", "split", "label", "slide", "pixel_sha256", "mask_sha256"], rows)
     return path

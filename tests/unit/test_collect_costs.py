@@ -18,7 +18,7 @@ def options(tmp_path):
     for replicate, record in (
         ("1", {"seconds": 12.5, "device": "cpu"}),
         ("2", {"seconds": 11, "device": "H", "images_per_second": 900, "peak_memory_mb": 70}),
-        ("3", {"seconds": 11, "device": "H", "peak_gpu_bytes": 5_000_000}),
+        ("3", {"seconds": 11, "device": "H", "peak_memory_mb": 60, "peak_gpu_mb": 5}),
     ):
         write(tmp_path / f"records/replicate{replicate}/one_wbc_1.json", json.dumps(record))
     write(tmp_path / "records/resnet_cam16.json", '{"seconds": 3}')
@@ -36,11 +36,20 @@ def test_what_is_known_is_collected_and_the_rest_is_empty(options):
     assert call("collect_costs", **options) == 0
     rows = read_csv(options["costs"])
     assert [list(row.values()) for row in rows] == [
-        ["one", "1", "1", "12.5", "", "cpu", "", "20.5", "951.62"],
-        ["one", "1", "2", "11", "900", "H", "70", "", ""],
-        ["one", "1", "3", "11", "", "H", "5", "", ""],
-        ["resnet_cam16", "", "", "3", "", "", "", "9", "-"],
+        ["one", "1", "1", "12.5", "", "cpu", "", "", "20.5", "951.62"],
+        ["one", "1", "2", "11", "900", "H", "70", "", "", ""],
+        ["one", "1", "3", "11", "", "H", "60", "5", "", ""],
+        ["resnet_cam16", "", "", "3", "", "", "", "", "9", "-"],
     ]
+
+
+def test_crossed_runs_cost_too_and_none_counts_twice(options, tmp_path):
+    write(tmp_path / "records/replicate1x2/one_wbc_1.json", '{"seconds": 4}')
+    crossed = {"crossed_fractions": ["1"], "crossed_replicates": ["1", "1x2"]}
+    assert call("collect_costs", **options, **crossed) == 0
+    rows = read_csv(options["costs"])
+    assert [row["replicate"] for row in rows] == ["1", "2", "3", "1x2", ""]
+    assert rows[3]["seconds"] == "4"
 
 
 @pytest.mark.parametrize("content", [None, "half a rec"])

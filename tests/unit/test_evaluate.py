@@ -5,7 +5,7 @@ import pytest
 from builders import call, failure, write_index, write_run
 
 from wbc.files import read_csv, write_csv
-from wbc.metrics import HEADLINE
+from wbc.metrics import HEADLINE, class_metric_names
 
 LABELS = "aaabbc"
 RUNS = [
@@ -15,7 +15,7 @@ RUNS = [
     for replicate in ("1", "7")
 ]
 #: Headline, three per class, and those of the probabilities with and without a temperature.
-LAST = 5 + 3 * 3 + 4 + 3
+LAST = 5 + 3 * 3 + 4 + 4
 
 
 @pytest.fixture
@@ -23,7 +23,13 @@ def options(tmp_path):
     """Two arms, two fractions, two replicates, one pretrained classifier."""
     for arm, fraction, replicate in RUNS:
         name = f"replicate{replicate}/{arm}_wbc_{fraction}.csv"
-        write_run(tmp_path, name, LABELS, "aabbcc" if arm == "one" else LABELS, [0.5, 0.75, 0.75])
+        write_run(
+            tmp_path,
+            name,
+            LABELS,
+            "aabbcc" if arm == "one" else LABELS,
+            [0.5, 0.8333333, 0.8333333],
+        )
     write_run(tmp_path, "resnet_cam16.csv", "aab", "aaa", [2 / 3])
     return {
         "results": tmp_path,
@@ -55,6 +61,7 @@ def test_rows_and_values(options):
     rows = read_csv(options["metrics"])
     # Eight runs and four means with three rows of the history each; the majority; one pretrained with two classes.
     assert len(rows) == (8 + 4) * (LAST + 3) + 5 + (LAST - 3 + 3)
+    assert not [row for row in rows if not row["value"] and not row["state"]]
     assert {(row["arm"], row["fraction"], row["replicate"]) for row in rows} == {
         *RUNS,
         *((arm, fraction, "mean") for arm, fraction, _ in RUNS),
@@ -71,16 +78,19 @@ def test_rows_and_values(options):
         ("last", "nll"): -(4 * np.log(0.8) + 2 * np.log(0.1)) / 6,
         ("last", "brier"): (4 * 0.06 + 2 * (0.81 + 0.64 + 0.01)) / 6,
         ("last", "ece"): 100 * (0.8 - 4 / 6),
-        ("best_test", "accuracy"): 75,
+        ("best_test", "accuracy"): 100 * 5 / 6,
         ("best_test", "epoch"): 2,
-        ("best_test", "optimism"): 75 - 100 * 4 / 6,
+        ("best_test", "optimism"): 100 / 6,
     }
     for key, value in expected.items():
         assert float(found[key]["value"]) == pytest.approx(value, rel=1e-6), key
     assert {row["n"] for row in found.values()} == {"6"}
     assert {key[1]: row["interval"] for key, row in found.items() if row["interval"]} == {
         "accuracy": "wilson",
-        **dict.fromkeys(HEADLINE[1:], "bootstrap_images"),
+        **dict.fromkeys(
+            [*HEADLINE[1:], *class_metric_names("abc"), "macro_auroc", "nll", "brier", "ece"],
+            "bootstrap_images",
+        ),
     }
     assert found["last", "nll_scaled"]["value"] == ""
     assert found["last", "nll_scaled"]["state"] == "no validation predictions"
@@ -92,7 +102,7 @@ def test_means_have_combined_intervals_and_no_n(options, tmp_path):
     assert call("evaluate", **options) == 0
     mean = only(options, **FIRST | {"replicate": "mean"}, metric="accuracy", selection="last")
     assert float(mean["value"]) == pytest.approx(75)
-    assert (mean["n"], mean["interval"]) == ("", "combined")
+    assert (mean["n"], mean["interval"]) == ("", "combined_images")
     assert float(mean["low"]) < 75 < float(mean["high"]) <= 100
     best = only(options, **FIRST | {"replicate": "mean"}, metric="accuracy", selection="best_test")
     assert best["interval"] == ""
@@ -118,6 +128,22 @@ def test_slides_are_resampled_where_there_are_enough(options, tmp_path):
     write_index(options["index"], "aab", labels, slides)
     assert call("evaluate", **options) == 0
     assert only(options, **FIRST, metric="mcc")["interval"] == "bootstrap_groups"
+    assert only(options, **FIRST, metric="nll")["interval"] == "bootstrap_groups"
+    mean = only(options, **FIRST | {"replicate": "mean"}, metric="mcc")
+    assert mean["interval"] == "combined_groups"
+
+
+def test_images_without_slides_are_no_groups(options, tmp_path):
+    labels = "ab" * 30
+    for arm, fraction, replicate in RUNS:
+        write_run(
+            tmp_path, f"replicate{replicate}/{arm}_wbc_{fraction}.csv", labels, "aab" * 20, [1]
+        )
+    write_index(options["index"], "aab", labels)
+    assert call("evaluate", **options) == 0
+    assert only(options, **FIRST, metric="mcc")["interval"] == "bootstrap_images"
+    mean = only(options, **FIRST | {"replicate": "mean"}, metric="mcc")
+    assert mean["interval"] == "combined_images"
 
 
 def test_a_diverged_run_is_never_averaged_away(options, tmp_path):
@@ -148,6 +174,51 @@ def test_temperature_from_validation_predictions(options, tmp_path):
     )
     assert after < before
     assert only(options, arm="resnet_cam16", metric="mcc")["selection"] == "last"
+
+
+def test_a_run_without_validation_images_is_of_its_last_epoch(options, tmp_path):
+    for arm, fraction, replicate in RUNS:
+        name = f"replicate{replicate}/{arm}_wbc_{fraction}.csv"
+        # Of a subset with few images none was held out: the file has a header and no rows.
+        held_out = "" if fraction == "0.5" or (arm, replicate) == ("two", "7") else "abcacb"
+        write_run(tmp_path, name, "abcabc", held_out, [0.5], where="validation")
+        write_run(tmp_path, name, LABELS, LABELS, [1])
+    assert call("evaluate", **options, selection="validation") == 0
+    few = {"arm": "one", "fraction": "0.5", "metric": "accuracy"}
+    chosen = [row for row in rows_of(options, **few) if row["selection"] != "best_test"]
+    assert [(row["replicate"], row["selection"], row["state"]) for row in chosen] == [
+        ("1", "last", "too few images for validation"),
+        ("7", "last", "too few images for validation"),
+        ("mean", "last", "2 of 2 too few images for validation"),
+    ]
+    assert chosen[-1]["value"] == "100"
+    mixed = rows_of(options, arm="two", fraction="100", metric="accuracy", replicate="mean")
+    assert [(row["selection"], row["state"]) for row in mixed] == [
+        ("validation", "1 of 2 too few images for validation"),
+        ("best_test", ""),
+    ]
+    assert only(options, **FIRST, metric="mcc")["selection"] == "validation"
+
+
+def test_a_subset_of_the_classes_leaves_no_blank_cell(options, tmp_path):
+    """An external set of one class: what is undefined says why."""
+    for arm, fraction, replicate in RUNS:
+        name = f"replicate{replicate}/{arm}_wbc_{fraction}_on_LISC.csv"
+        write_run(tmp_path, name, "aaa", "aba", classes="abc")
+    assert call("evaluate", **options, external=["LISC"]) == 0
+    place = FIRST | {"test_set": "LISC"}
+    for metric, state in (
+        ("macro_auroc", "test images of one class"),
+        ("recall_b", "no test image of this class"),
+        ("f1_c", "no test image of this class"),
+        ("precision_c", "no test image of this class"),
+    ):
+        row = only(options, **place, metric=metric)
+        assert (row["value"], row["state"]) == ("", state), metric
+        mean = only(options, **place | {"replicate": "mean"}, metric=metric)
+        assert (mean["value"], mean["state"]) == ("", state), metric
+    assert only(options, **place, metric="precision_b")["value"] == "0"
+    assert not [row for row in rows_of(options) if not row["value"] and not row["state"]]
 
 
 def test_baselines(options, tmp_path):

@@ -38,7 +38,7 @@ def test_an_image_without_a_slide_is_one_of_its_own():
 )
 def test_a_cell_type_is_no_slide(pairs):
     with pytest.raises(UserError, match=r"datasets\.wbc\.group_pattern: .*'BA'.* Mend the pattern"):
-        check_slides(rows(*pairs), "wbc")
+        check_slides(rows(*pairs))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_cell_type_is_no_slide(pairs):
     ],
 )
 def test_slides_that_may_be_real_pass(pairs):
-    check_slides(rows(*pairs), "wbc")
+    check_slides(rows(*pairs))
 
 
 def test_the_majority_is_the_first_by_name_of_equals():

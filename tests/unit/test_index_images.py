@@ -40,7 +40,7 @@ def test_columns_and_values(raw, indexed):
     assert problems == []
     assert list(rows[0]) == [
         *("id", "path", "split", "label", "mask", "width", "height"),
-        *("file_sha256", "pixel_sha256", "slide", "field"),
+        *("file_sha256", "pixel_sha256", "mask_sha256", "slide", "field"),
     ]
     path = raw / "train/data/Basophil/95-8-27-0_0_0.png"
     with Image.open(path) as image:
@@ -55,11 +55,13 @@ def test_columns_and_values(raw, indexed):
         "height": "32",
         "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "pixel_sha256": pixels,
+        "mask_sha256": hashlib.sha256((raw / rows[0]["mask"]).read_bytes()).hexdigest(),
         "slide": "95-8-27-0",
         "field": "95-8-27-0/0",
     }
     assert len(rows) == 9
     assert len({row["pixel_sha256"] for row in rows}) == 9
+    assert all(bool(row["mask"]) == bool(row["mask_sha256"]) for row in rows)
     assert Counter((row["split"], row["label"]) for row in rows) == {
         **{("train", label): 2 for label in CLASSES},
         **{("test", label): 1 for label in CLASSES},

@@ -50,6 +50,18 @@ def test_metrics_by_hand():
     )
 
 
+def test_a_class_without_labels_has_no_values_of_its_own():
+    # c is answered once, d never; b is never answered rightly.
+    found = class_metrics(confusion("aabd"[:3] + "a", "aaca"), "abc")
+    assert found["precision_b"] == found["recall_b"] == found["f1_b"] == 0
+    assert found["precision_c"] == 0
+    assert np.isnan(found["recall_c"]) and np.isnan(found["f1_c"])
+    absent = class_metrics(np.array([[2, 0], [0, 0]]), "ab")
+    assert all(np.isnan(absent[f"{name}_b"]) for name in ("precision", "recall", "f1"))
+    # Many matrices at a time.
+    assert class_metrics(np.array([[[1, 1], [0, 2]]] * 3), "ab")["recall_a"].tolist() == [50] * 3
+
+
 def test_two_classes_by_hand():
     # True positives 6, false negatives 1, false positives 2, true negatives 3.
     found = values("a" * 7 + "b" * 5, "aaaaaabaabbb")
@@ -116,6 +128,11 @@ def history(*accuracies: float) -> list[dict[str, str]]:
     return [{"epoch": str(n), "test_accuracy": str(v)} for n, v in enumerate(accuracies, start=1)]
 
 
+def test_best_accuracy_is_a_share_of_the_images():
+    """A history has few digits: what is no better than the predictions must not look so."""
+    assert best_epoch(history(0.3333333, 0.6666667), 6) == (2, 100 * 4 / 6)
+
+
 @pytest.mark.parametrize(
     ("accuracies", "epoch", "value"),
     [
@@ -127,6 +144,6 @@ def history(*accuracies: float) -> list[dict[str, str]]:
     ],
 )
 def test_best_epoch_is_the_first_of_equals(accuracies, epoch, value):
-    found, accuracy = best_epoch(history(*accuracies))
+    found, accuracy = best_epoch(history(*accuracies), 100_000)
     assert found == epoch
     assert accuracy == pytest.approx(value)

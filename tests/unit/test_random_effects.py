@@ -164,3 +164,17 @@ def test_crossed_components_find_the_truth():
     subset, start = generator.normal(0, 3, (400, 1)), generator.normal(0, 1, (1, 400))
     found = crossed_components(subset + start + generator.normal(0, 0.5, (400, 400)))
     assert found == pytest.approx((3, 1, 0.5), rel=0.1)
+
+
+def test_needed_images_though_a_million_would_not_do():
+    """With ever more images the degrees of freedom fall to R - 1: t grows faster than the error falls."""
+    found = estimate(3.07, 5, 994, 2.85, 1128, 241)
+    _, units = needed(found, 1, 0.05, 4)
+    assert units is not None
+
+    def decides(number: int) -> bool:
+        error, df = projected(found, 5, number)
+        return found.value >= t.ppf(1 - 0.05 / 8, df) * error
+
+    assert decides(units) and not decides(units - 1)
+    assert not decides(1_000_000)

@@ -9,7 +9,12 @@ from builders import call, failure, write_index
 
 from record_provenance import canonical_json, describe, images_hash, scripts_hash
 
-CONFIG = {"experiment": {"replicates": [1, 2]}, "weights": {"seed": 7}, "images": {"size": 32}}
+EXPERIMENT = {"replicates": [1, 2], "crossed": {"replicates": [1]}, "split_seed": 5}
+# Not every value is a section: "data/seeds" has no seed.
+CONFIG = {
+    **{"experiment": EXPERIMENT, "weights": {"seed": 7}, "images": {"size": 32}},
+    "data_root": "data/seeds",
+}
 
 
 @pytest.fixture
@@ -36,7 +41,12 @@ def test_content(options):
     assert found["containers"] == ["containers/tools.sif"]
     assert found["trainings"]["device"] == ["cpu", "gpu"]
     assert found["trainings"]["torch"] == []
-    assert found["seeds"] == {"experiment.replicates": [1, 2], "weights.seed": 7}
+    assert found["seeds"] == {
+        "experiment.replicates": [1, 2],
+        "experiment.crossed.replicates": [1],
+        "experiment.split_seed": 5,
+        "weights.seed": 7,
+    }
     assert set(found["images"]) == {"wbc_index.csv"}
     assert len(found["code"]["scripts"]) == 64
     assert set(found["versions"]) >= {"python", "numpy", "statsmodels"}
@@ -58,8 +68,9 @@ def test_the_hash_of_images_follows_pixels_labels_and_splits_not_order(tmp_path)
     header, *lines = path.read_text().splitlines()
     path.write_text("\n".join([header, *reversed(lines)]) + "\n")
     assert images_hash(path) == first
-    path.write_text("\n".join([header, *lines]).replace("hash of 001", "other") + "\n")
-    assert images_hash(path) != first
+    for changed in ("hash of 001", "mask of 001"):
+        path.write_text("\n".join([header, *lines]).replace(changed, "other") + "\n")
+        assert images_hash(path) != first
     assert images_hash(write_index(path, "aa", "ab")) != first
 
 
