@@ -71,7 +71,7 @@ containers-lock: ## name the images that belong to the definitions as they are n
 	PYTHONPATH=scripts $(PYTHON) -m wbc.containers lock
 
 plan: $(INSTALLED) ## jobs, GPU-hours and duration of what would run (OPTIONS="--configfile my.yaml", RUNS=8)
-	$(RUN) PYTHONPATH=scripts python -m wbc.plan --at-once $(RUNS) -- $(OPTIONS)
+	$(RUN) PYTHONPATH=scripts python -m wbc.plan --at-once $(RUNS) $(PLAN) -- $(OPTIONS)
 
 test-containers: $(INSTALLED) ## every step in real Apptainer containers, on tiny images (FULL=1: the demo)
 	$(RUN) FULL=$(FULL) pytest tests/containers

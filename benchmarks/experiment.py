@@ -69,7 +69,11 @@ class GpuUse(threading.Thread):
         while self.known and not self.ended.wait(0.5):
             shown = subprocess.run(query, capture_output=True, text=True, check=False).stdout
             now = time.monotonic()
-            self.busy += (now - last) * float(shown.split()[0] if shown.split() else 0) / 100
+            try:
+                self.busy += (now - last) * float(shown.split()[0]) / 100
+            except (IndexError, ValueError):
+                # A GPU that does not tell, as a part of one.
+                self.known = False
             last = now
 
 
@@ -88,7 +92,7 @@ def snakemake(config: Path, arguments: argparse.Namespace, *targets: str) -> flo
 def print_table(rows: list[dict[str, str]], wall: float, arguments: argparse.Namespace) -> None:
     """Stages in the order of their time, and the whole."""
     floor = sum(float(row["floor_seconds"] or 0) for row in rows)
-    last = "share of peak" if arguments.device == "cuda" else "times floor"
+    last = "share of peak, per job" if arguments.device == "cuda" else "times floor"
     print(f"| stage | jobs | s | images/s | TFLOP | floor s | {last} |")
     print("|" + "|".join([" --- ", *[" ---: "] * 6]) + "|")
     for row in sorted(rows, key=lambda row: -float(row["seconds"])):

@@ -106,8 +106,10 @@ def compare(arm: str, raw: Path, state: dict, scratch: Path, arguments) -> None:
                 f"; last test accuracy {plain[-1]['test_accuracy']:.3f}" if arguments.full else ""
             )
             print(f"  plain, {name}: {whole:.1f} s, {epoch:.1f} s an epoch{last}", flush=True)
+    print(f"{arm}, medians of {arguments.repeats}:")
     for name, values in ratios.items():
-        print(f"{arm}, {name}: plain / ours: {statistics.median(values):.1f}", flush=True)
+        print(f"{name}:")
+        print(f"plain / ours: {statistics.median(values):.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,16 +16,23 @@ from pathlib import Path
 from fine_tuning import draw
 from ours import CLASSES, CONFIG, REPOSITORY, fine_tune, pack, random_weights
 
+#: A process of its own: a child begins with the peak of what started it, here of one that imported torch.
+STARTER = (
+    "import resource, subprocess, sys; done = subprocess.run(sys.argv[1:], stderr=subprocess.DEVNULL); \
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(done.returncode)"
+)
+
 
 def measured(name: str, *words: object) -> tuple[float, float]:
     """Run a script: wall time in seconds, peak memory in MB."""
     command = [sys.executable, str(REPOSITORY / "scripts" / f"{name}.py"), *map(str, words)]
     started = time.perf_counter()
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{name} failed")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
+    done = subprocess.run(
+        [sys.executable, "-c", STARTER, *command], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{name} failed:\n{done.stderr}")
+    return time.perf_counter() - started, int(done.stdout.split()[-1]) / 1024
 
 
 def many(folder: Path, pictures: list[Path], count: int) -> Path:

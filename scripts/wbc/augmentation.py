@@ -1,6 +1,7 @@
 """From stored pixels to a network's input: normalisation, flips and rotations, in batch on the device."""
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -50,14 +51,15 @@ def apply_views(images: Tensor, views: Tensor) -> Tensor:
         (half, lambda pixels: torch.rot90(pixels, 2, (-2, -1))),
     ):
         if chosen.any():
-            places = chosen.to(images.device)[:, None, None, None]
+            places = chosen.to(images.device, non_blocking=True)[:, None, None, None]
             images = torch.where(places, changed(images), images)
     return images
 
 
 def rotate_any(images: Tensor, generator: torch.Generator) -> Tensor:
     """Rotate each float image by an angle drawn evenly from the circle: bilinear, reflected borders."""
-    angles = (torch.rand(len(images), generator=generator) * 2 * math.pi).to(images.device)
+    angles = torch.rand(len(images), generator=generator) * 2 * math.pi
+    angles = angles.to(images.device, non_blocking=True)
     cosine, sine, zero = angles.cos(), angles.sin(), torch.zeros_like(angles)
     matrices = torch.stack(
         [torch.stack([cosine, -sine, zero], 1), torch.stack([sine, cosine, zero], 1)], 1
@@ -73,8 +75,14 @@ def augment(pixels: Tensor, flips: bool, rotation: str, generator: torch.Generat
     return rotate_any(images, generator) if rotation == "any" else images
 
 
+@cache
+def _mean_and_deviation(device: torch.device) -> tuple[Tensor, Tensor]:
+    """ImageNet's, each (3, 1, 1): copied to a device once."""
+    mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (MEAN, STD))
+    return mean, std
+
+
 def normalise(images: Tensor) -> Tensor:
     """Standardise images in 0 ... 1 by ImageNet's mean and standard deviation; channels last in memory."""
-    mean = torch.tensor(MEAN, device=images.device)[:, None, None]
-    std = torch.tensor(STD, device=images.device)[:, None, None]
+    mean, std = _mean_and_deviation(images.device)
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)

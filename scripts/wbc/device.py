@@ -112,12 +112,18 @@ def start(device: str, precision: str, threads: int) -> Runtime:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if precision == "auto":
-        has_bfloat16 = torch.cuda.is_bf16_supported() if device == "cuda" else cpu_has_bfloat16()
+        has_bfloat16 = (
+            torch.cuda.is_bf16_supported(including_emulation=False)
+            if device == "cuda"
+            else cpu_has_bfloat16()
+        )
         precision = "bfloat16" if has_bfloat16 else "float32"
     keep_freed_memory()
     torch.set_num_threads(threads)
     # The few operations without a deterministic form only warn, in the log.
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # Every tensor is written before it is read: filling new ones first would cost a pass over memory.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
     chosen = choose_gpu() if device == "cuda" else torch.device(device)
     runtime = Runtime(chosen, getattr(torch, precision), threads)

@@ -44,6 +44,17 @@ def driver_version(driver: Path = DRIVER_FOLDER) -> str:
     return next((word for word in words if word[0].isdigit() and "." in word), "unknown")
 
 
+def _open_lock(path: Path) -> int:
+    """Open a lock file that every user may open, whatever the umask."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    except FileExistsError:
+        # Readable is enough for a lock.
+        return os.open(path, os.O_RDONLY)
+    os.fchmod(handle, 0o666)
+    return handle
+
+
 def take_free_gpu(names: Sequence[str], folder: Path | None = None) -> int:
     """Position of a GPU whose lock this process takes and keeps to its end.
 
@@ -57,10 +68,10 @@ def take_free_gpu(names: Sequence[str], folder: Path | None = None) -> int:
     for position, name in enumerate(names):
         path = folder / f"wbc-gpu-{name}.lock"
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except PermissionError:
-            # Of another user, whose umask keeps it: readable is enough for a lock.
-            handle = os.open(path, os.O_RDONLY)
+            handle = _open_lock(path)
+        except PermissionError as error:
+            logging.warning("%s: taken as another user's GPU", error)
+            continue
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

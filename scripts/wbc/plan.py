@@ -131,7 +131,7 @@ def plan(jobs: Sequence[Job], history: History, at_once: int, overhead: float) -
     if unknown:
         lines.append(
             f"not counted, as no earlier benchmark file tells: {', '.join(unknown)}; "
-            "run a small grid first, or name its folder with --benchmarks"
+            'run a small grid first, or name its folder: make plan PLAN="--benchmarks FOLDER/benchmarks"'
         )
     return lines
 

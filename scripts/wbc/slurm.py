@@ -20,15 +20,18 @@ def ends(states: Mapping[str, str], preempted_before: set[str]) -> dict[str, str
 
     Args:
         states: state per job, as squeue or sacct prints it.
-        preempted_before: jobs that the last query showed as preempted; brought up to date.
+        preempted_before: jobs that the last query showed as preempted for the first time; brought up to date.
     """
     settled = {job: state.split()[0] if state else state for job, state in states.items()}
     preempted = {job for job, state in settled.items() if state == "PREEMPTED"}
     for job in preempted:
         # Not the plugin's word for it: with that it would wait once more.
         settled[job] = "FAILED" if job in preempted_before else "RUNNING"
+    # Gone from the queue before it was seen a second time.
+    settled |= dict.fromkeys(preempted_before - states.keys(), "FAILED")
+    waiting = preempted - preempted_before
     preempted_before.clear()
-    preempted_before.update(preempted)
+    preempted_before.update(waiting)
     return settled
 
 

@@ -9,10 +9,14 @@ from torch import Tensor
 
 #: Of a GPU's free memory, the share that one set of rows may take.
 RESIDENT_SHARE = 0.4
+#: Rows that pass through host memory at a time on their way to a GPU.
+CHUNK = 1024
 
 
 class StoredRows:
     """What belongs to some pictures, in arrays that stay on disk (memory-mapped) until they are asked for.
+
+    Nothing waits for a GPU: what is copied to it from pageable memory has been read when the call returns.
 
     Args:
         parts: arrays (rows, height, width, channels) or (rows, features), of one dtype.
@@ -42,14 +46,17 @@ class StoredRows:
         size = len(wanted) * self.shape.numel() * first.element_size()
         if size > RESIDENT_SHARE * torch.cuda.mem_get_info(self.device)[0]:
             return
-        self.parts = [self._gather(wanted).to(self.device)]
+        resident = torch.empty((len(wanted), *self.shape), dtype=first.dtype, device=self.device)
+        for places in torch.arange(len(wanted)).split(CHUNK):
+            resident[places[0] : places[-1] + 1] = self._gather(wanted[places]).to(self.device)
+        self.parts = [resident]
         self.rows = torch.full_like(self.rows, -1)
         self.rows[held] = torch.arange(len(wanted))
         self.starts = torch.tensor([0, len(wanted)])
 
     def _gather(self, rows: Tensor) -> Tensor:
         if len(self.parts) == 1:
-            return self.parts[0][rows.to(self.parts[0].device)]
+            return self.parts[0][rows.to(self.parts[0].device, non_blocking=True)]
         found = self.parts[0].new_empty((len(rows), *self.shape))
         part_of = torch.searchsorted(self.starts, rows, right=True) - 1
         for number, part in enumerate(self.parts):
@@ -65,7 +72,7 @@ class StoredRows:
             variants: one per picture, on the CPU; None for the first.
         """
         rows = self.rows[pictures, 0 if variants is None else variants]
-        found = self._gather(rows).to(self.device)
+        found = self._gather(rows).to(self.device, non_blocking=True)
         return found.permute(0, 3, 1, 2) if found.dim() == 4 else found
 
 

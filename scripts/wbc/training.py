@@ -202,6 +202,9 @@ def classify(
         change: what else is done to pixels, float (n, 3, size, size) in 0 ... 1.
     """
     known = {name: found.take(rows, views) for name, found in images.activations.items()}
+    if runtime.precision is torch.float32:
+        # They may come from a machine with bfloat16.
+        known = {name: values.float() for name, values in known.items()}
     inputs = None
     if images.pixels is not None:
         pixels = images.pixels.take(rows)
@@ -250,7 +253,7 @@ def train_classifier(
     weights = class_weights(train.labels, model.head.out_features, settings.class_weights)
 
     def batch_loss(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        labels = train.labels[rows.to(runtime.device)]
+        labels = train.labels[rows.to(runtime.device, non_blocking=True)]
         views = draw_views(len(rows), settings.flips, settings.rotation, generator)
         rotate = partial(rotate_any, generator=generator) if settings.rotation == "any" else None
         logits = classify(model, train, rows, runtime, views, rotate)

@@ -27,13 +27,13 @@ def test_auto_without_a_gpu_is_the_cpu(no_gpu):
 
 def test_auto_with_a_gpu_is_the_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
     runtime = device.start("auto", "auto", 1)
     assert runtime.device.type == "cuda"
     assert runtime.precision is torch.bfloat16
     assert runtime.record()["device"] == "a GPU"
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
     assert device.start("cuda", "auto", 1).precision is torch.float32
     # Asked for the CPU, it stays there.
     assert device.start("cpu", "float32", 1).device.type == "cpu"

@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 from pathlib import Path
 
 from wbc.gpus import driver_version, take_free_gpu, visible_gpus
@@ -50,3 +51,21 @@ def test_jobs_at_the_same_time_take_different_gpus_and_give_them_back(tmp_path):
     last.start()
     assert positions.get(timeout=30) == 0
     last.join()
+
+
+def test_a_lock_is_open_to_every_user_and_one_that_is_not_is_left_alone(tmp_path, monkeypatch):
+    before = os.umask(0o077)
+    try:
+        assert take_free_gpu(["GPU-a"], tmp_path) == 0
+    finally:
+        os.umask(before)
+    assert (tmp_path / "wbc-gpu-GPU-a.lock").stat().st_mode & 0o777 == 0o666
+    opened = os.open
+
+    def refused(path, *arguments):
+        if "GPU-b" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments)
+
+    monkeypatch.setattr(os, "open", refused)
+    assert take_free_gpu(["GPU-b", "GPU-c"], tmp_path) == 1

@@ -20,6 +20,9 @@ def test_a_preempted_job_gets_one_query_to_go_back_into_the_queue():
     assert ends({"1": "PREEMPTED", "2": "PREEMPTED"}, before) == {"1": "RUNNING", "2": "RUNNING"}
     assert ends({"1": "PENDING", "2": "PREEMPTED"}, before) == {"1": "PENDING", "2": "FAILED"}
     assert ends({"1": "PREEMPTED"}, before) == {"1": "RUNNING"}
+    # Long polls: SLURM may have forgotten it by then.
+    assert ends({}, before) == {"1": "FAILED"}
+    assert ends({}, before) == {}
 
 
 @pytest.fixture

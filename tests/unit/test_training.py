@@ -16,6 +16,7 @@ from torch.nn import functional
 from wbc import training
 from wbc.augmentation import normalise
 from wbc.networks import Autoencoder, Classifier, ConvolutionalEncoder
+from wbc.stored_rows import StoredRows
 
 SIZE = 16
 SETTINGS = training.settings_from_json(json.dumps(TRAINING))
@@ -259,3 +260,20 @@ def test_reconstructions_and_their_error(monkeypatch):
         expected = model.eval()(normalise(targets))
     torch.testing.assert_close(pictures, expected)
     assert error == pytest.approx(functional.mse_loss(expected, targets).item(), rel=1e-5)
+
+
+def test_activations_of_another_precision_are_taken(monkeypatch):
+    """A run without bfloat16 may find activations that a machine with it made."""
+    images, model = coloured(3), small_classifier()
+    (name,) = model.encoders
+    encoder = model.encoders[name]
+    encoder.open_blocks(encoder.block_names[1:])
+    model.eval()
+    with torch.inference_mode():
+        prefix = encoder.prefix(
+            normalise(images.pixels.take(torch.arange(9)).float() / 255)
+        )
+    array = prefix.permute(0, 2, 3, 1).contiguous()
+    known = {name: StoredRows([array.bfloat16()], torch.arange(9)[:, None], CPU.device)}
+    found = training.predict(model, training.ImageSet(None, images.labels, known), CPU)
+    torch.testing.assert_close(found, training.predict(model, images, CPU), rtol=0.1, atol=0.1)
