@@ -45,7 +45,7 @@ def model_rows(name, fraction, replicate, values, test_set="test", **more):
     ):
         row = {**common, "selection": selection, "metric": metric, "value": value}
         if metric == "accuracy" and selection == "last":
-            row |= {"low": value - 1, "high": value + 1, "interval": "combined"}
+            row |= {"low": value - 1, "high": value + 1, "interval": "combined_groups"}
         yield row | more
 
 
@@ -290,3 +290,32 @@ def test_a_single_replicate_shows_its_own_interval(options, tmp_path):
     ]
     write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, own)
     assert cells(readable(options, decimals=1), "1 %", "`resnet`")[0] == "79.0 [70.0, 90.0]"
+
+
+def test_note_on_intervals_without_slides(options, tmp_path):
+    assert "take test images as independent" not in readable(options)
+    alone = [
+        row | {"interval": "combined_images"} if row.get("interval") else row
+        for row in metric_rows()
+    ]
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, alone)
+    assert "take test images as independent" in readable(options)
+
+
+def test_note_on_how_the_epoch_was_chosen(options, tmp_path):
+    assert "of the last epoch;" in readable(options)
+    # At 1 % there were too few images to hold any out.
+    chosen_by = {"100": "validation", "1": "last"}
+    rows = [
+        row | {"selection": chosen_by.get(row["fraction"], "last")}
+        if row["selection"] == "last"
+        else row
+        for row in metric_rows()
+    ]
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, rows)
+    text = readable(options, decimals=1)
+    assert "of the epoch that validation images chose (at 1 % of the last one" in text
+    assert "and which images are held out for validation." in text
+    # The table shows both.
+    assert cells(text, "100 %", "`resnet`")[0].startswith("98.0")
+    assert cells(text, "1 %", "`resnet`")[0].startswith("80.0")

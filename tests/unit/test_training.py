@@ -270,9 +270,7 @@ def test_activations_of_another_precision_are_taken(monkeypatch):
     encoder.open_blocks(encoder.block_names[1:])
     model.eval()
     with torch.inference_mode():
-        prefix = encoder.prefix(
-            normalise(images.pixels.take(torch.arange(9)).float() / 255)
-        )
+        prefix = encoder.prefix(normalise(images.pixels.take(torch.arange(9)).float() / 255))
     array = prefix.permute(0, 2, 3, 1).contiguous()
     known = {name: StoredRows([array.bfloat16()], torch.arange(9)[:, None], CPU.device)}
     found = training.predict(model, training.ImageSet(None, images.labels, known), CPU)
