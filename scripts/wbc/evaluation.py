@@ -83,9 +83,12 @@ def with_bootstrap(
     """A metric's row with its interval; without a value (None, NaN) the reason as its state."""
     if value is None or np.isnan(value):
         return {"metric": name, "value": None, "state": reason}
-    low, high = intervals[name]
-    kind = "bootstrap_groups" if scored.units.grouped else "bootstrap_images"
-    return {"metric": name, "value": float(value), "low": low, "high": high, "interval": kind}
+    row: Row = {"metric": name, "value": float(value)}
+    if name in intervals:  # not where no resampled test set had a value
+        low, high = intervals[name]
+        kind = "bootstrap_groups" if scored.units.grouped else "bootstrap_images"
+        row |= {"low": low, "high": high, "interval": kind}
+    return row
 
 
 def matrix_metric_rows(scored: Scored, settings: Settings, by_class: bool) -> list[Row]:
