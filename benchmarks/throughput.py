@@ -2,13 +2,14 @@
 
   python benchmarks/throughput.py --data FOLDER/WBC_100
 
-The plain loop times both parts of each epoch itself (channels last; the median of --epochs after a first one). Of the
-workflow's runs, an epoch is what one of 1 + --epochs takes longer than one of 1, and the two fractions, which evaluate on
-the same images, tell training and evaluation apart. The making of the activations, once for all runs, is a row of its own.
+Both ways time the two parts of each epoch themselves: the plain loop (channels last) as the median of --epochs after a
+first one, the workflow over all of 1 + --epochs, as its record says. The making of the activations, once for all runs,
+is a line of its own.
 """
 
 import argparse
 import csv
+import json
 import os
 import statistics
 import tempfile
@@ -27,16 +28,8 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
-def rates(epoch: dict[str, float], images: dict[str, int], test: int) -> tuple[float, float]:
-    """Images per second of training and evaluation, from the seconds of an epoch at each fraction."""
-    many, few = FRACTIONS
-    train = (images[many] - images[few]) / (epoch[many] - epoch[few])
-    return train, test / (epoch[few] - images[few] / train)
-
-
-def show(way: str, train: float, evaluate: float, epoch: dict[str, float]) -> None:
-    cells = [f"{epoch[fraction]:.1f}" for fraction in FRACTIONS]
-    print(f"| {way} | {train:.0f} | {evaluate:.0f} | {' | '.join(cells)} |", flush=True)
+def show(way: str, fraction: str, train: float, evaluate: float) -> None:
+    print(f"| {way} | {fraction} % | {train:.0f} | {evaluate:.0f} |", flush=True)
 
 
 def main() -> None:
@@ -63,11 +56,10 @@ def main() -> None:
         print(
             f"{os.cpu_count()} cores, torch {torch.__version__}, {arguments.size} pixels, {images['100']} and"
             f" {images['10']} + {test} images\n\n"
-            "| | training images/s | evaluation images/s | epoch at 100 % s | epoch at 10 % s |\n"
-            "| --- | ---: | ---: | ---: | ---: |"
+            "| | labels | training images/s | evaluation images/s |\n| --- | ---: | ---: | ---: |"
         )
-        histories = {
-            fraction: train_plain(
+        for fraction in FRACTIONS:
+            history = train_plain(
                 arguments.data,
                 state,
                 TRAINED,
@@ -76,22 +68,17 @@ def main() -> None:
                 size=arguments.size,
                 only={path_of[image] for image in chosen[fraction]},
             )[1:]
-            for fraction in FRACTIONS
-        }
-        epochs = {f: statistics.median(e["seconds"] for e in histories[f]) for f in FRACTIONS}
-        train = statistics.median(e["train_seconds"] for e in histories["100"])
-        evaluate = statistics.median(e["seconds"] - e["train_seconds"] for e in histories["100"])
-        show("plain loop", images["100"] / train, test / evaluate, epochs)
+            train = statistics.median(epoch["train_seconds"] for epoch in history)
+            evaluate = statistics.median(e["seconds"] - e["train_seconds"] for e in history)
+            show("plain loop", fraction, images[fraction] / train, test / evaluate)
         made = compute_activations(packed, weights, LAST_BLOCK, subsets["100"])
         for way, use in (("ours, from activations", True), ("ours, activations off", False)):
-            ours = {}
             for fraction in FRACTIONS:
-                short, whole = (
-                    train_wbc(packed, weights, TRAINED, subsets[fraction], count, activations=use)
-                    for count in (1, 1 + arguments.epochs)
-                )
-                ours[fraction] = (whole - short) / arguments.epochs
-            show(way, *rates(ours, images, test), ours)
+                subset = subsets[fraction]
+                train_wbc(packed, weights, TRAINED, subset, 1 + arguments.epochs, activations=use)
+                record = json.loads((scratch / "record.json").read_text(encoding="utf-8"))
+                rates = (record[f"{part}_images_per_second"] for part in ("training", "evaluation"))
+                show(way, fraction, *rates)
         passes = 8 * images["100"] + test
         print(f"\nmaking the activations, once: {made:.0f} s, {passes / made:.0f} images/s")
 

@@ -229,6 +229,10 @@ def write_record(path: Path | str, runtime: Runtime, started: float, **facts: ob
         "seconds": round(seconds, 3),
         "images": runtime.meter.images,
         "images_per_second": round(runtime.meter.images / seconds, 3),
+        **{
+            f"{kind}_images_per_second": round(images / spent, 3)
+            for kind, (images, spent) in runtime.meter.parts.items()
+        },
         "flops": runtime.meter.flops,
         "matrix_product_flops_per_second": matrix_product_rate(runtime),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),

@@ -159,20 +159,22 @@ def fit(
         # Summed on the device and read once per epoch.
         loss_sum = torch.zeros((), device=images.labels.device)
         right = torch.zeros((), device=images.labels.device)
-        for rows in torch.randperm(len(images), generator=generator).tensor_split(batches):
-            optimizer.zero_grad(set_to_none=True)
-            with runtime.meter.batch("train", len(rows)):
-                loss, right_answers = batch_loss(rows, generator)
-                loss.backward()
-            optimizer.step()
-            loss_sum += loss.detach() * len(rows)
-            if right_answers is not None:
-                right += right_answers
+        with runtime.meter.part("training"):
+            for rows in torch.randperm(len(images), generator=generator).tensor_split(batches):
+                optimizer.zero_grad(set_to_none=True)
+                with runtime.meter.batch("train", len(rows)):
+                    loss, right_answers = batch_loss(rows, generator)
+                    loss.backward()
+                optimizer.step()
+                loss_sum += loss.detach() * len(rows)
+                if right_answers is not None:
+                    right += right_answers
+            row = {"epoch": epoch, "train_loss": loss_sum.item() / len(images)}
         schedule.step()
-        row = {"epoch": epoch, "train_loss": loss_sum.item() / len(images)}
         if right_answers is not None:
             row["train_accuracy"] = right.item() / len(images)
-        row |= evaluate()
+        with runtime.meter.part("evaluation"):
+            row |= evaluate()
         wrong = [key for key, value in row.items() if not math.isfinite(value)]
         if wrong:
             raise DivergedError(

@@ -21,12 +21,14 @@ class WorkMeter:
 
     Attributes:
         images: pictures, once per pass.
+        parts: kind -> (pictures, seconds), of what was timed as a whole.
         flops: operations, as :class:`torch.utils.flop_counter.FlopCounterMode` counts them (a
             multiplication and an addition are two).
     """
 
     def __init__(self) -> None:
         self.images = 0
+        self.parts: dict[str, tuple[int, float]] = {}
         self.flops = 0.0
         self._per_image: dict[str, float] = {}
 
@@ -41,6 +43,17 @@ class WorkMeter:
             self._per_image[kind] = counter.get_total_flops() / images
         self.images += images
         self.flops += self._per_image[kind] * images
+
+    @contextmanager
+    def part(self, kind: str) -> Iterator[None]:
+        """Time a part that ends with a result on the CPU, as an epoch's mean loss, so that no device still computes."""
+        images, started = self.images, time.perf_counter()
+        yield
+        before, seconds = self.parts.get(kind, (0, 0.0))
+        self.parts[kind] = (
+            before + self.images - images,
+            seconds + time.perf_counter() - started,
+        )
 
 
 def matrix_product_rate(runtime: "Runtime") -> float:

@@ -172,6 +172,8 @@ def test_the_record(finished):
     assert record["training_images"] == 24
     assert record["epochs"] == 2
     assert record["seconds"] > 0
+    assert record["training_images_per_second"] > 0
+    assert record["evaluation_images_per_second"] > 0
 
 
 def test_equal_seeds_give_equal_files(finished, options_for, tmp_path):

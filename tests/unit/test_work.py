@@ -26,6 +26,19 @@ def test_operations_by_hand():
     assert meter.images == 10
 
 
+def test_parts_add_up_over_epochs():
+    meter, layer = WorkMeter(), nn.Linear(2, 1)
+    for count in (5, 2):
+        for part in ("training", "evaluation"):
+            with meter.part(part), meter.batch(part, count):
+                layer(torch.ones(count, 2)).sum().item()
+    assert {kind: images for kind, (images, _) in meter.parts.items()} == {
+        "training": 7,
+        "evaluation": 7,
+    }
+    assert all(seconds > 0 for _, seconds in meter.parts.values())
+
+
 def test_metering_changes_no_result():
     layer, images = nn.Conv2d(2, 4, 3), torch.rand(3, 2, 8, 8)
     expected = layer(images)
