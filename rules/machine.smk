@@ -1,6 +1,7 @@
 # Where jobs run: container images, memory and time, the GPUs of this machine. No rules here.
 from snakemake.settings.types import DeploymentMethod
 
+from wbc.ancient import check_behind_ancient_files
 from wbc.containers import IMAGES, check_image, container_of
 from wbc.gpus import visible_gpus
 from wbc.slurm import report_every_end
@@ -93,5 +94,6 @@ if (
 ):
     workflow.register_resource("gpu", len(visible_gpus()))
 
+check_behind_ancient_files()
 if workflow.is_main_process:
     report_every_end()

@@ -68,7 +68,23 @@ def test_crossed_runs_add_no_subsets_of_their_own(finished):
 
 def test_a_leakage_threshold_reruns_the_audit_and_no_training(finished):
     planned = finished.planned("--config", "leakage={near_duplicate_distance: 4}")
-    assert planned == AUDIT
+    assert planned == {**AUDIT, "record_provenance": 1}
+
+
+def test_an_edit_of_the_audit_hides_no_other_edit(finished):
+    both = ["leakage={near_duplicate_distance: 4}", "classification={epochs: 3}"]
+    assert finished.planned("--config", *both) == {
+        "train_wbc": 6,
+        "plot_curves": 2,
+        **AUDIT,
+        **ALL_TABLES,
+    }
+
+
+def test_another_policy_for_problems_hides_no_other_edit(finished):
+    both = ["problems={undecodable_image: warn}", "classification={epochs: 3}"]
+    planned = finished.planned("--config", *both)
+    assert planned == {"check_datasets": 1, "train_wbc": 6, "plot_curves": 2, **ALL_TABLES}
 
 
 def test_a_grouped_split_adds_its_arms_and_packs_nothing_again(finished):
@@ -108,7 +124,8 @@ def test_other_masks_of_cam16_leave_the_arm_without_additional_information_alone
 @pytest.mark.parametrize(
     ("module", "rules"),
     [
-        ("tables", AUDIT),
+        # The audit, on which all else waits without being rerun by it, hides no other user of a module.
+        ("tables", {**AUDIT, **TABLE}),
         ("metrics", {"spread": 1, **EVALUATION}),
         (
             "clustering",
