@@ -54,7 +54,10 @@ def ended_jobs() -> list[tuple[datetime, datetime]]:
 
 
 def job_seconds(since: datetime) -> float:
-    """From the start of the first SLURM job after a time to the end of the last one."""
+    """From the start of the first SLURM job after a time to the end of the last one.
+
+    SLURM forgets a job after MinJobAge (300 s, if nothing else is set): a longer sweep would look too short.
+    """
     jobs = [(start, end) for start, end in ended_jobs() if start >= since]
     return (max(end for _, end in jobs) - min(start for start, _ in jobs)).total_seconds()
 

@@ -78,7 +78,9 @@ def augment(pixels: Tensor, flips: bool, rotation: str, generator: torch.Generat
 @cache
 def _mean_and_deviation(device: torch.device) -> tuple[Tensor, Tensor]:
     """ImageNet's, each (3, 1, 1): copied to a device once."""
-    mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (MEAN, STD))
+    # Kept for all that follows, training too, though evaluation may be the first to ask.
+    with torch.inference_mode(False):
+        mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (MEAN, STD))
     return mean, std
 
 

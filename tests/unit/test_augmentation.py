@@ -7,6 +7,7 @@ import torch
 
 from wbc.augmentation import (
     VIEWS,
+    _mean_and_deviation,
     apply_views,
     augment,
     draw_views,
@@ -14,6 +15,7 @@ from wbc.augmentation import (
     possible_views,
     rotate_any,
 )
+from wbc.checkpoints import STD
 
 #: An image without any symmetry.
 IMAGE = torch.arange(3 * 4 * 4, dtype=torch.uint8).reshape(3, 4, 4) * 5
@@ -147,3 +149,16 @@ def test_normalise_uses_imagenets_constants():
     )
     torch.testing.assert_close(values, expected[:, :, None, None].expand(2, 3, 2, 2))
     assert values.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_normalisation_that_evaluation_asked_for_first_serves_training():
+    _mean_and_deviation.cache_clear()
+    images = torch.rand(2, 3, 4, 4)
+    with torch.inference_mode():
+        expected = normalise(images)
+    open_images = images.clone().requires_grad_()
+    found = normalise(open_images)
+    found.sum().backward()
+    assert torch.equal(found.detach(), expected)
+    deviations = torch.tensor(STD)[None, :, None, None]
+    torch.testing.assert_close(open_images.grad, (1 / deviations).expand_as(images))
