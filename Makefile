@@ -64,14 +64,14 @@ rulegraph: $(INSTALLED) ## redraw docs/rulegraph.svg (needs graphviz: apt-get in
 	$(RUN) snakemake --configfile demo.yaml --rulegraph dot 2>/dev/null | dot -Tsvg > docs/rulegraph.svg
 
 containers: ## build the container images, as an ordinary user (BASE=docker: from a Docker image)
-	@set -e; for name in $$(PYTHONPATH=scripts $(PYTHON) -m wbc.containers $(BASE)); do \
+	@set -e; for name in $$(PYTHONPATH=scripts $(PYTHON) -m fewlabels.workflow.containers $(BASE)); do \
 		$(PYTHON) scripts/build_container.py --container "$$name"; done
 
 containers-lock: ## name the images that belong to the definitions as they are now
-	PYTHONPATH=scripts $(PYTHON) -m wbc.containers lock
+	PYTHONPATH=scripts $(PYTHON) -m fewlabels.workflow.containers lock
 
 plan: $(INSTALLED) ## jobs, GPU-hours and duration of what would run (OPTIONS="--configfile my.yaml", RUNS=8)
-	$(RUN) PYTHONPATH=scripts python -m wbc.plan --at-once $(RUNS) $(PLAN) -- $(OPTIONS)
+	$(RUN) PYTHONPATH=scripts python -m fewlabels.workflow.plan --at-once $(RUNS) $(PLAN) -- $(OPTIONS)
 
 test-containers: $(INSTALLED) ## every step in real Apptainer containers, on tiny images (FULL=1: the demo)
 	$(RUN) FULL=$(FULL) pytest tests/containers

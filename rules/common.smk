@@ -10,17 +10,17 @@ from pathlib import Path
 REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-from wbc.blocks import ENCODER_KINDS, blocks_of, last_frozen_block
-from wbc.configuration import (
+from fewlabels.networks.blocks import ENCODER_KINDS, blocks_of, last_frozen_block
+from fewlabels.workflow.configuration import (
     add_grouped_arms,
     check_config,
     fraction_label,
     normalise_config,
 )
-from wbc.datasets import listing_hash
-from wbc.dependencies import modules_of
-from wbc.files import UserError
-from wbc.predictions import crossed_replicate
+from fewlabels.data.datasets import listing_hash
+from fewlabels.workflow.dependencies import modules_of
+from fewlabels.core.errors import UserError
+from fewlabels.statistics.predictions import crossed_replicate
 
 # `python` in a rule means the interpreter that runs Snakemake, whether its environment is activated or
 # not. A container has a PATH of its own.
@@ -96,7 +96,7 @@ def script_of(rule_name):
 def library_of(rule_name):
     """The library modules that a rule's script imports, so that an edit reruns just their users."""
     modules = modules_of(
-        REPOSITORY / script_of(rule_name), REPOSITORY / "scripts" / "wbc"
+        REPOSITORY / script_of(rule_name), REPOSITORY / "scripts" / "fewlabels"
     )
     return [path.relative_to(REPOSITORY).as_posix() for path in modules]
 

@@ -1,10 +1,10 @@
 # Where jobs run: container images, memory and time, the GPUs of this machine. No rules here.
 from snakemake.settings.types import DeploymentMethod
 
-from wbc.ancient import check_behind_ancient_files
-from wbc.containers import IMAGES, check_image, container_of
-from wbc.gpus import visible_gpus
-from wbc.slurm import report_every_end
+from fewlabels.workflow.ancient_inputs import check_behind_ancient_files
+from fewlabels.workflow.containers import IMAGES, check_image, container_of
+from fewlabels.core.gpus import visible_gpus
+from fewlabels.workflow.slurm_states import report_every_end
 
 
 def image_of(name):

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wbc.arrays import open_packed
-from wbc.cli import make_parser, run_script
-from wbc.figures import contact_sheet
-from wbc.files import UserError, atomic_path, read_csv, write_csv
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import atomic_path, read_csv, write_csv
+from fewlabels.data.packed_images import open_packed
+from fewlabels.reporting.figures import contact_sheet
 
 SHEET_PAIRS = 12
 

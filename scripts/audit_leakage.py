@@ -17,13 +17,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wbc.arrays import PackedImages, open_packed
-from wbc.cli import make_parser, run_script
-from wbc.duplicates import THUMBNAIL, Thumbnails, thumbnails
-from wbc.figures import pair_sheet
-from wbc.files import read_csv, write_csv, write_text
-from wbc.groups import check_slides
-from wbc.leakage import COLUMNS, GROUPED, KINDS, Part, compare, comparisons, counts_table
+from fewlabels.audit.duplicates import THUMBNAIL, Thumbnails, thumbnails
+from fewlabels.audit.leakage import (
+    COLUMNS,
+    GROUPED,
+    KINDS,
+    Part,
+    compare,
+    comparisons,
+    counts_table,
+)
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.files import read_csv, write_csv, write_text
+from fewlabels.data.packed_images import PackedImages, open_packed
+from fewlabels.data.slides import check_slides
+from fewlabels.reporting.figures import pair_sheet
 
 SHEET_PAIRS = 24
 

@@ -19,9 +19,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from wbc.cli import make_parser, run_script
-from wbc.containers import ARGUMENTS, checksum_file, record_checksum, what_is
-from wbc.files import UserError, atomic_path
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import atomic_path
+from fewlabels.workflow.containers import ARGUMENTS, checksum_file, record_checksum, what_is
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")

@@ -10,8 +10,9 @@ import json
 import logging
 from collections.abc import Sequence
 
-from wbc.cli import make_parser, run_script
-from wbc.files import UserError, read_csv, write_csv
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import read_csv, write_csv
 
 ALWAYS_STOP = "empty_class"
 COLUMNS = ["dataset", "kind", "path", "detail", "consequence"]

@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from wbc.cli import make_parser, run_script
-from wbc.files import UserError, read_csv, write_csv
-from wbc.leakage import KINDS
+from fewlabels.audit.leakage import KINDS
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import read_csv, write_csv
 
 SETS = ["first_dataset", "first_split", "second_dataset", "second_split"]
 

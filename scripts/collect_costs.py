@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from wbc.cli import make_parser, run_script
-from wbc.files import UserError, write_csv
-from wbc.predictions import prediction_name
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import write_csv
+from fewlabels.statistics.predictions import prediction_name
 
 Row = dict[str, object]
 

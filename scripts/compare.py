@@ -20,11 +20,18 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from wbc.cli import make_parser, run_script
-from wbc.comparison import METRICS, Comparison, compare, decide, difference_rows, obstacle
-from wbc.evaluation import Row, Scored, score
-from wbc.files import write_csv
-from wbc.predictions import (
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.files import write_csv
+from fewlabels.statistics.comparison import (
+    METRICS,
+    Comparison,
+    compare,
+    decide,
+    difference_rows,
+    obstacle,
+)
+from fewlabels.statistics.evaluation import Row, Scored, score
+from fewlabels.statistics.predictions import (
     add_test_set_arguments,
     prediction_name,
     read_predictions,

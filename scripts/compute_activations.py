@@ -14,16 +14,17 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from wbc import runs
-from wbc.activations import ActivationHeader, write_activations
-from wbc.arrays import PackedImages, open_packed
-from wbc.augmentation import apply_views, normalise, possible_views
-from wbc.blocks import ENCODER_KINDS
-from wbc.checkpoints import load_encoder
-from wbc.cli import make_parser, run_script
-from wbc.device import Runtime, add_compute_arguments, start
-from wbc.files import UserError, read_csv
-from wbc.networks import Encoder
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import read_csv
+from fewlabels.data.packed_images import PackedImages, open_packed
+from fewlabels.networks.blocks import ENCODER_KINDS
+from fewlabels.networks.checkpoints import load_encoder
+from fewlabels.networks.encoders import Encoder
+from fewlabels.training import run_files as runs
+from fewlabels.training.augmentation import apply_views, normalise, possible_views
+from fewlabels.training.feature_cache import ActivationHeader, write_activations
+from fewlabels.training.runtime import Runtime, add_compute_arguments, start
 
 #: Pictures in a batch.
 BATCH = {"cpu": 64, "cuda": 256}

@@ -14,10 +14,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from wbc.cli import make_parser, run_script
-from wbc.datasets import Layout, scan_dataset
-from wbc.files import UserError, read_csv, write_csv
-from wbc.subsets import draw_subset, mark_validation
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.data.datasets import Layout, scan_dataset
+from fewlabels.data.subsets import draw_subset, mark_validation
 
 
 def build_parser() -> argparse.ArgumentParser:

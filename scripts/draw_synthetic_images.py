@@ -30,11 +30,12 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from wbc.cli import make_parser, run_script
-from wbc.files import UserError, write_csv
-from wbc.synthetic import write_folder
-from wbc.synthetic_blood import plan_blood
-from wbc.synthetic_tissue import plan_cam16, plan_prcc
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import write_csv
+from fewlabels.synthetic.blood import plan_blood
+from fewlabels.synthetic.drawing import write_folder
+from fewlabels.synthetic.tissue import plan_cam16, plan_prcc
 
 SMALLEST_SIDE = 16
 

@@ -22,8 +22,10 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from wbc.cli import make_parser, run_script
-from wbc.evaluation import (
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.statistics.evaluation import (
     FELL_BACK,
     Row,
     Scored,
@@ -35,8 +37,7 @@ from wbc.evaluation import (
     prediction_rows,
     score,
 )
-from wbc.files import UserError, read_csv, write_csv
-from wbc.predictions import (
+from fewlabels.statistics.predictions import (
     OWN_TEST_SET,
     Predictions,
     add_test_set_arguments,

@@ -16,9 +16,10 @@ from urllib.error import URLError
 import torch
 from torchvision.models import ResNet18_Weights, VGG16_Weights, resnet18, vgg16
 
-from wbc.checkpoints import load_checkpoint
-from wbc.cli import make_parser, run_script
-from wbc.files import UserError, atomic_path, sha256_of_file
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import atomic_path, sha256_of_file
+from fewlabels.networks.checkpoints import load_checkpoint
 
 NETWORKS = {"resnet18": resnet18, "vgg16": vgg16}
 IMAGENET = {"resnet18": ResNet18_Weights.IMAGENET1K_V1, "vgg16": VGG16_Weights.IMAGENET1K_V1}

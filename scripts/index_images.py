@@ -19,10 +19,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from wbc.cli import make_parser, run_script
-from wbc.datasets import FoundImage, Layout, Problem, scan_dataset
-from wbc.files import sha256_of_file, write_csv
-from wbc.images import UnusableImageError, decode_image, decode_mask, pixel_hash
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.files import sha256_of_file, write_csv
+from fewlabels.data.datasets import FoundImage, Layout, Problem, scan_dataset
+from fewlabels.data.images import UnusableImageError, decode_image, decode_mask, pixel_hash
 
 INDEX_COLUMNS = [
     *("id", "path", "split", "label", "mask", "width", "height"),

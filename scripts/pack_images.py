@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from wbc.cli import make_parser, run_script
-from wbc.files import UserError, atomic_path, read_csv, write_csv
-from wbc.images import UnusableImageError, decode_mask, decode_square, make_mask_square
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import atomic_path, read_csv, write_csv
+from fewlabels.data.images import UnusableImageError, decode_mask, decode_square, make_mask_square
 
 #: Images in flight at a time, per thread.
 CHUNK = 16

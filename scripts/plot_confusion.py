@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wbc.cli import make_parser, run_script
-from wbc.confusion_figure import ConfusionPanel, confusion_matrices
-from wbc.files import read_csv
-from wbc.predictions import OWN_TEST_SET
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.files import read_csv
+from fewlabels.reporting.confusion_figure import ConfusionPanel, confusion_matrices
+from fewlabels.statistics.predictions import OWN_TEST_SET
 
 
 def build_parser() -> argparse.ArgumentParser:

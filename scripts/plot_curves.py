@@ -3,9 +3,9 @@
 import argparse
 from collections.abc import Sequence
 
-from wbc.cli import make_parser, run_script
-from wbc.figures import training_curves
-from wbc.files import read_csv
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.files import read_csv
+from fewlabels.reporting.figures import training_curves
 
 
 def build_parser() -> argparse.ArgumentParser:

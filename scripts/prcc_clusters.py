@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from wbc.cli import make_parser, run_script
-from wbc.clustering import agreement, cluster
-from wbc.figures import cluster_scatter
-from wbc.files import UserError, read_csv, write_csv
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.pretraining.clustering import agreement, cluster
+from fewlabels.reporting.figures import cluster_scatter
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 import torch
 from tqdm import tqdm
 
-from wbc.arrays import open_packed
-from wbc.augmentation import normalise
-from wbc.checkpoints import load_checkpoint
-from wbc.cli import make_parser, run_script
-from wbc.device import add_compute_arguments, start
-from wbc.files import write_csv
-from wbc.networks import VGG16Features
-from wbc.runs import write_record
-from wbc.stored_rows import stored_rows
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.files import write_csv
+from fewlabels.data.packed_images import open_packed
+from fewlabels.networks.checkpoints import load_checkpoint
+from fewlabels.networks.encoders import VGG16Features
+from fewlabels.training.augmentation import normalise
+from fewlabels.training.run_files import write_record
+from fewlabels.training.runtime import add_compute_arguments, start
+from fewlabels.training.stored_rows import stored_rows
 
 BATCH = 32
 

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 import torch
 
-from wbc import runs
-from wbc.arrays import open_packed
-from wbc.checkpoints import load_classifier
-from wbc.cli import make_parser, run_script
-from wbc.device import add_compute_arguments, start
-from wbc.files import UserError, read_csv
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import read_csv
+from fewlabels.data.packed_images import open_packed
+from fewlabels.networks.checkpoints import load_classifier
+from fewlabels.training import run_files as runs
+from fewlabels.training.runtime import add_compute_arguments, start
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from wbc.cli import make_parser, run_script
-from wbc.files import UserError, read_csv, sha256_of_file, write_json
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import read_csv, sha256_of_file, write_json
 
 SCRIPTS = Path(__file__).resolve().parent
 PACKAGES = ("numpy", "scikit-learn", "scipy", "statsmodels")

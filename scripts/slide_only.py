@@ -16,9 +16,15 @@ from collections.abc import Sequence
 
 from sklearn.metrics import accuracy_score, recall_score
 
-from wbc.cli import make_parser, run_script
-from wbc.files import read_csv, write_csv
-from wbc.groups import check_slides, majority, predict_from_slides, predict_left_out, slides_of
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.data.slides import (
+    check_slides,
+    majority,
+    predict_from_slides,
+    predict_left_out,
+    slides_of,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

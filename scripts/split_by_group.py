@@ -10,9 +10,10 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
-from wbc.cli import make_parser, run_script
-from wbc.files import UserError, read_csv, write_csv
-from wbc.groups import check_slides, held_out, slides_of
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.data.slides import check_slides, held_out, slides_of
 
 
 def build_parser() -> argparse.ArgumentParser:

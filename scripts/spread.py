@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from wbc.cli import make_parser, run_script
-from wbc.comparison import METRICS
-from wbc.evaluation import Row, score
-from wbc.files import write_csv
-from wbc.predictions import crossed_replicate, prediction_name, read_predictions
-from wbc.random_effects import crossed_components
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.files import write_csv
+from fewlabels.statistics.comparison import METRICS
+from fewlabels.statistics.evaluation import Row, score
+from fewlabels.statistics.predictions import crossed_replicate, prediction_name, read_predictions
+from fewlabels.statistics.variance_components import crossed_components
 
 COLUMNS = [
     *("arm", "fraction", "metric", "subsets", "initialisations", "mean"),

@@ -20,9 +20,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wbc.cli import make_parser, run_script
-from wbc.files import read_csv, write_csv, write_text
-from wbc.tables import (
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.files import read_csv, write_csv, write_text
+from fewlabels.reporting.tables import (
     NOTHING,
     find,
     markdown_table,

@@ -20,8 +20,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from wbc.cli import make_parser, run_script
-from wbc.files import write_csv
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.files import write_csv
 
 COLUMNS = [
     *("rule", "job", "jobs", "seconds", "cpu_seconds", "peak_memory_mb"),

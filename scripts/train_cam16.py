@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 import torch
 
-from wbc import runs
-from wbc.checkpoints import load_encoder
-from wbc.cli import make_parser, run_script
-from wbc.device import add_compute_arguments, start
-from wbc.files import read_csv
-from wbc.networks import Classifier
-from wbc.training import train_classifier
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.files import read_csv
+from fewlabels.networks.checkpoints import load_encoder
+from fewlabels.networks.encoders import Classifier
+from fewlabels.training import run_files as runs
+from fewlabels.training.loop import train_classifier
+from fewlabels.training.runtime import add_compute_arguments, start
 
 ENCODER = "imagenet_resnet18"
 

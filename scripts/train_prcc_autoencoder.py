@@ -11,22 +11,22 @@ from collections.abc import Sequence
 import torch
 from sklearn.model_selection import train_test_split
 
-from wbc import runs
-from wbc.arrays import open_packed
-from wbc.checkpoints import MEAN, STD, save_checkpoint
-from wbc.cli import make_parser, run_script
-from wbc.device import add_compute_arguments, start
-from wbc.figures import contact_sheet
-from wbc.files import UserError
-from wbc.networks import Autoencoder
-from wbc.stored_rows import stored_rows
-from wbc.training import (
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.data.packed_images import open_packed
+from fewlabels.networks.checkpoints import MEAN, STD, save_checkpoint
+from fewlabels.networks.encoders import Autoencoder
+from fewlabels.reporting.figures import contact_sheet
+from fewlabels.training import run_files as runs
+from fewlabels.training.loop import (
     ImageSet,
     image_set,
     reconstruct,
     settings_metadata,
     train_autoencoder,
 )
+from fewlabels.training.runtime import add_compute_arguments, start
+from fewlabels.training.stored_rows import stored_rows
 
 SHOWN = 8
 

@@ -15,16 +15,17 @@ from collections.abc import Sequence
 
 import torch
 
-from wbc import runs
-from wbc.activations import ActivationFile, activations_for, open_activations
-from wbc.augmentation import possible_views
-from wbc.checkpoints import load_encoder
-from wbc.cli import make_parser, run_script
-from wbc.device import Runtime, add_compute_arguments, start
-from wbc.files import UserError, read_csv
-from wbc.networks import Classifier, Encoder
-from wbc.stored_rows import StoredRows
-from wbc.training import DivergedError, ImageSet, image_set, train_classifier
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import read_csv
+from fewlabels.networks.checkpoints import load_encoder
+from fewlabels.networks.encoders import Classifier, Encoder
+from fewlabels.training import run_files as runs
+from fewlabels.training.augmentation import possible_views
+from fewlabels.training.feature_cache import ActivationFile, activations_for, open_activations
+from fewlabels.training.loop import DivergedError, ImageSet, image_set, train_classifier
+from fewlabels.training.runtime import Runtime, add_compute_arguments, start
+from fewlabels.training.stored_rows import StoredRows
 
 
 def build_parser() -> argparse.ArgumentParser:

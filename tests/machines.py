@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from wbc.containers import IMAGES, locked_file
+from fewlabels.workflow.containers import IMAGES, locked_file
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COPIED = (

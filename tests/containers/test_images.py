@@ -136,7 +136,7 @@ def test_an_ordinary_user_can_run_it(image):
 
 
 def test_cuda_without_a_gpu_fails_with_the_remedy(images, tmp_path):
-    text = "from wbc.device import start; start('cuda', 'float32', 1)"
+    text = "from fewlabels.training.runtime import start; start('cuda', 'float32', 1)"
     done = run(
         *("apptainer", "exec", "--nv", "--home", REPOSITORY / "scripts", images["torch"]),
         *("python", "-c", text),

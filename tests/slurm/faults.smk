@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.join(workflow.basedir, "..", "..", "scripts"))
 
-from wbc.slurm import report_every_end
+from fewlabels.workflow.slurm_states import report_every_end
 
 report_every_end()
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from wbc.files import read_csv, write_csv
-from wbc.predictions import Predictions
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.statistics.predictions import Predictions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "scripts").glob("*.py"))

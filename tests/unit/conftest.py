@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from builders import SIDE, Prepared, prepare, write_labelled
 
-from wbc.files import write_csv
+from fewlabels.core.files import write_csv
 
 # One thread for torch, as in the scripts. It is not imported here, so that tests without it start at once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

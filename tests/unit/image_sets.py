@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from wbc.device import Runtime
-from wbc.stored_rows import stored_rows
-from wbc.training import ImageSet, image_set
+from fewlabels.training.loop import ImageSet, image_set
+from fewlabels.training.runtime import Runtime
+from fewlabels.training.stored_rows import stored_rows
 
 CPU = Runtime(torch.device("cpu"), torch.float32, 1)
 

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from wbc import activations
-from wbc.activations import (
+from fewlabels.core.errors import UserError
+from fewlabels.training import feature_cache as activations
+from fewlabels.training.feature_cache import (
     ActivationHeader,
     activations_for,
     open_activations,
     write_activations,
 )
-from wbc.files import UserError
 
 CPU = torch.device("cpu")
 TRAINED = ActivationHeader(

@@ -8,7 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from wbc.ancient import PLANNER, WithoutAncientEdges, check_behind_ancient_files
+from fewlabels.workflow.ancient_inputs import (
+    PLANNER,
+    WithoutAncientEdges,
+    check_behind_ancient_files,
+)
 
 
 @dataclass(frozen=True)

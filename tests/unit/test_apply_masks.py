@@ -5,8 +5,8 @@ import pytest
 from builders import SIDE, apply_masks, colours_in, failure, index, pack, save, write_labelled
 from PIL import Image
 
-from wbc.files import read_csv
-from wbc.runs import open_masked
+from fewlabels.core.files import read_csv
+from fewlabels.training.run_files import open_masked
 
 SPLITS = {"train": "train"}
 

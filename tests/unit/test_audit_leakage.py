@@ -6,8 +6,8 @@ import pytest
 from builders import CLASSES, call, colours_in, failure, index, pack, save
 from PIL import Image
 
-from wbc.files import read_csv, write_csv
-from wbc.synthetic_blood import draw_cell
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.synthetic.blood import draw_cell
 
 SPLITS = {"train": "train", "test": "val"}
 PATTERN = r"^(?P<slide>[0-9-]+)_(?P<field>[0-9]+)_[0-9]+$"

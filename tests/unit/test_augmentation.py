@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from wbc.augmentation import (
+from fewlabels.networks.checkpoints import STD
+from fewlabels.training.augmentation import (
     VIEWS,
     _mean_and_deviation,
     apply_views,
@@ -15,7 +16,6 @@ from wbc.augmentation import (
     possible_views,
     rotate_any,
 )
-from wbc.checkpoints import STD
 
 #: An image without any symmetry.
 IMAGE = torch.arange(3 * 4 * 4, dtype=torch.uint8).reshape(3, 4, 4) * 5

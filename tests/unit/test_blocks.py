@@ -3,8 +3,13 @@
 import pytest
 from builders import REPOSITORY
 
-from wbc.blocks import ENCODER_KINDS, RESNET18_BLOCKS, autoencoder_blocks, expand_blocks
-from wbc.files import UserError
+from fewlabels.core.errors import UserError
+from fewlabels.networks.blocks import (
+    ENCODER_KINDS,
+    RESNET18_BLOCKS,
+    autoencoder_blocks,
+    expand_blocks,
+)
 
 
 def test_the_blocks_of_resnet18():

@@ -3,7 +3,7 @@ import os
 import pytest
 
 import build_container
-from wbc.files import UserError
+from fewlabels.core.errors import UserError
 
 NAME = "containers/tools-0.sif"
 

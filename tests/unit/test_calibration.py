@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wbc.calibration import (
+from fewlabels.statistics.calibration import (
     brier_score,
     expected_calibration_error,
     fit_temperature,

@@ -3,7 +3,7 @@
 import pytest
 from builders import call, failure, half_mask, index, save, write_labelled
 
-from wbc.files import read_csv
+from fewlabels.core.files import read_csv
 
 SPLITS = {"train": "train", "test": "val"}
 KINDS = [

@@ -3,8 +3,8 @@
 import pytest
 from builders import call, failure
 
-from wbc.files import read_csv, write_csv
-from wbc.leakage import COLUMNS, KINDS
+from fewlabels.audit.leakage import COLUMNS, KINDS
+from fewlabels.core.files import read_csv, write_csv
 
 WARN = dict.fromkeys(KINDS, "warn")
 

@@ -5,7 +5,8 @@ import torch
 from builders import SIDE
 from torchvision.models import resnet18
 
-from wbc.checkpoints import (
+from fewlabels.core.errors import UserError
+from fewlabels.networks.checkpoints import (
     classifier_state,
     load_autoencoder,
     load_checkpoint,
@@ -14,8 +15,12 @@ from wbc.checkpoints import (
     load_state,
     save_checkpoint,
 )
-from wbc.files import UserError
-from wbc.networks import Autoencoder, Classifier, ConvolutionalEncoder, ResNet18Encoder
+from fewlabels.networks.encoders import (
+    Autoencoder,
+    Classifier,
+    ConvolutionalEncoder,
+    ResNet18Encoder,
+)
 
 AUTOENCODER = {"channels": [4, 8], "latent_size": 6, "image_size": SIDE}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from wbc.cli import make_parser, run_script
-from wbc.files import UserError
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
 
 
 def parser():

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from wbc.clustering import agreement, cluster
+from fewlabels.pretraining.clustering import agreement, cluster
 
 
 def blobs(*sizes: int, features: int = 20, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

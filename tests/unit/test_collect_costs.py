@@ -5,7 +5,7 @@ import json
 import pytest
 from builders import call, failure
 
-from wbc.files import read_csv
+from fewlabels.core.files import read_csv
 
 
 def write(path, text: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from builders import call, write_index, write_run
 
-from wbc.files import read_csv
+from fewlabels.core.files import read_csv
 
 GOOD, BAD = "ab" * 60, "ba" * 10 + "ab" * 50
 

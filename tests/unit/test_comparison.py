@@ -7,7 +7,7 @@ import pytest
 from builders import predictions_of
 from statsmodels.stats.multitest import multipletests
 
-from wbc.comparison import (
+from fewlabels.statistics.comparison import (
     BETTER,
     UNDECIDED,
     WORSE,
@@ -18,8 +18,8 @@ from wbc.comparison import (
     mcnemar_values,
     obstacle,
 )
-from wbc.evaluation import Scored, score
-from wbc.random_effects import two_way
+from fewlabels.statistics.evaluation import Scored, score
+from fewlabels.statistics.variance_components import two_way
 
 
 def run(right: str) -> Scored:
@@ -190,8 +190,11 @@ def test_equal_arms_are_seldom_called_better_or_worse(of_equal_arms, equal_table
     def without_floor(first: float, second: float) -> float:
         return max(first, second) if second == 0 else first
 
-    without_needed = patch("wbc.comparison.needed", return_value=(None, None))
-    with without_needed, patch("wbc.random_effects.max", without_floor, create=True):
+    without_needed = patch("fewlabels.statistics.comparison.needed", return_value=(None, None))
+    with (
+        without_needed,
+        patch("fewlabels.statistics.variance_components.max", without_floor, create=True),
+    ):
         published = share_of_tables(verdicts(equal_tables), "verdict", BETTER, WORSE)
     assert published > max(ALPHA, 2 * ours)
 

@@ -8,9 +8,9 @@ import torch
 from builders import CLASSES, ON_CPU, TRAINING, call, failure
 
 import train_wbc
-from wbc.activations import open_activations
-from wbc.checkpoints import load_encoder
-from wbc.files import read_csv, write_csv
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.networks.checkpoints import load_encoder
+from fewlabels.training.feature_cache import open_activations
 
 RESNET = [{"encoder": "imagenet_resnet18", "trained": ["layer4.1"]}]
 

@@ -6,14 +6,14 @@ import pytest
 import yaml
 from builders import REPOSITORY
 
-from wbc.configuration import (
+from fewlabels.core.errors import UserError
+from fewlabels.workflow.configuration import (
     add_grouped_arms,
     check_config,
     did_you_mean,
     fraction_label,
     normalise_config,
 )
-from wbc.files import UserError
 
 SCHEMA = REPOSITORY / "schemas/config.schema.yaml"
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from wbc import containers
-from wbc.files import UserError
+from fewlabels.core.errors import UserError
+from fewlabels.workflow import containers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 VERSION = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^ ]+)", re.M)

@@ -8,8 +8,15 @@ import yaml
 from builders import CLASSES, REPOSITORY, save, write_labelled
 from PIL import Image
 
-from wbc.datasets import Layout, image_names, is_image_file, listing_hash, parse_group, scan_dataset
-from wbc.files import UserError
+from fewlabels.core.errors import UserError
+from fewlabels.data.datasets import (
+    Layout,
+    image_names,
+    is_image_file,
+    listing_hash,
+    parse_group,
+    scan_dataset,
+)
 
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
 PATTERN = CONFIG["datasets"]["wbc"]["group_pattern"]

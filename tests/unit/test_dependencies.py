@@ -8,18 +8,18 @@ import sys
 import pytest
 from builders import REPOSITORY, SCRIPTS
 
-from wbc.dependencies import modules_of
+from fewlabels.workflow.dependencies import modules_of
 
 FOLDER = REPOSITORY / "scripts"
 PROGRAM = """
 import importlib, json, sys
 loaded = {}
 for script in sys.argv[1:]:
-    for name in [name for name in sys.modules if name.split(".")[0] == "wbc"]:
+    for name in [name for name in sys.modules if name.split(".")[0] == "fewlabels"]:
         del sys.modules[name]
     importlib.import_module(script)
     loaded[script] = sorted(
-        module.__file__ for name, module in sys.modules.items() if name.split(".")[0] == "wbc"
+        module.__file__ for name, module in sys.modules.items() if name.split(".")[0] == "fewlabels"
     )
 print(json.dumps(loaded))
 """
@@ -40,30 +40,30 @@ def loaded() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_modules_are_those_that_python_loads(loaded, script):
-    found = modules_of(FOLDER / f"{script}.py", FOLDER / "wbc")
+    found = modules_of(FOLDER / f"{script}.py", FOLDER / "fewlabels")
     assert [str(path) for path in found] == loaded[script]
 
 
 def write(folder, **sources: str) -> None:
-    (folder / "wbc").mkdir()
-    (folder / "wbc/__init__.py").touch()
+    (folder / "library").mkdir()
+    (folder / "library/__init__.py").touch()
     for name, source in sources.items():
-        path = folder / ("script.py" if name == "script" else f"wbc/{name}.py")
+        path = folder / ("script.py" if name == "script" else f"library/{name}.py")
         path.write_text(source)
 
 
 def names(folder) -> list[str]:
-    return [path.stem for path in modules_of(folder / "script.py", folder / "wbc")]
+    return [path.stem for path in modules_of(folder / "script.py", folder / "library")]
 
 
 @pytest.mark.parametrize(
     "statement",
     [
-        "import wbc.a",
-        "from wbc import a",
-        "from wbc.a import thing",
-        "import os, wbc.a as other",
-        "def late():\n    from wbc.a import thing",
+        "import library.a",
+        "from library import a",
+        "from library.a import thing",
+        "import os, library.a as other",
+        "def late():\n    from library.a import thing",
     ],
 )
 def test_every_form_of_import(tmp_path, statement):
@@ -73,7 +73,11 @@ def test_every_form_of_import(tmp_path, statement):
 
 def test_imports_are_followed_in_circles_too(tmp_path):
     write(
-        tmp_path, script="import wbc.a", a="import wbc.b", b="from wbc import c", c="import wbc.a"
+        tmp_path,
+        script="import library.a",
+        a="import library.b",
+        b="from library import c",
+        c="import library.a",
     )
     assert names(tmp_path) == ["__init__", "a", "b", "c"]
 
@@ -85,9 +89,9 @@ def test_a_script_without_the_library_has_no_modules(tmp_path):
 
 def test_independence_of_scripts():
     """Drawing subsets must not be rerun by an edit of the networks."""
-    stems = {path.stem for path in modules_of(FOLDER / "draw_subsets.py", FOLDER / "wbc")}
-    assert "subsets" in stems
-    assert not stems & {"networks", "training", "checkpoints", "figures"}
+    modules = modules_of(FOLDER / "draw_subsets.py", FOLDER / "fewlabels")
+    assert "subsets" in {path.stem for path in modules}
+    assert {path.parent.name for path in modules} <= {"fewlabels", "core", "data"}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +99,7 @@ def test_independence_of_scripts():
     [name for name in SCRIPTS if name.startswith(("train_", "compute_", "prcc_", "apply_"))],
 )
 def test_nothing_decodes_an_image_file_after_packing(loaded, script):
-    """Files are opened by wbc.images alone; that index_images and pack_images open each once is tested there."""
+    """Files are opened by fewlabels.data.images alone; that index_images and pack_images open each once is tested there."""
     assert "images.py" not in [os.path.basename(path) for path in loaded[script]]
 
 

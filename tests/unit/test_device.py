@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from wbc import device, gpus
-from wbc.files import UserError
+from fewlabels.core import gpus
+from fewlabels.core.errors import UserError
+from fewlabels.training import runtime as device
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import shutil
 import pytest
 from builders import CLASSES, call, failure, half_mask, picture, save
 
-from wbc.files import read_csv
-from wbc.subsets import draw_subset
+from fewlabels.core.files import read_csv
+from fewlabels.data.subsets import draw_subset
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from draw_synthetic_images import main
-from wbc.files import UserError
-from wbc.synthetic import masked_count
-from wbc.synthetic_blood import CLASSES, MOST_PER_CLASS, class_counts, draw_cell, name_cell
-from wbc.synthetic_tissue import draw_kidney, draw_lymph_node, prcc_type
+from fewlabels.core.errors import UserError
+from fewlabels.synthetic.blood import CLASSES, MOST_PER_CLASS, class_counts, draw_cell, name_cell
+from fewlabels.synthetic.drawing import masked_count
+from fewlabels.synthetic.tissue import draw_kidney, draw_lymph_node, prcc_type
 
 NAME = re.compile(r"^(?P<slide>[0-9-]+)_(?P<field>[0-9]+)_[0-9]+$")
 SMALL = {
@@ -228,7 +228,7 @@ def test_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     def fail(*_: object) -> None:
         raise RuntimeError("no more disk")
 
-    monkeypatch.setattr("wbc.synthetic_blood.photograph", fail)
+    monkeypatch.setattr("fewlabels.synthetic.blood.photograph", fail)
     with pytest.raises(RuntimeError):
         draw(tmp_path, TINY)
     assert list(tmp_path.iterdir()) == []

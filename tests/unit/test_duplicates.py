@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wbc.duplicates import (
+from fewlabels.audit.duplicates import (
     THUMBNAIL,
     VIEWS,
     Thumbnails,
@@ -20,7 +20,7 @@ from wbc.duplicates import (
     standardised,
     thumbnails,
 )
-from wbc.synthetic_blood import draw_cell
+from fewlabels.synthetic.blood import draw_cell
 
 SIDE = 128
 #: As in config.yaml.
@@ -121,7 +121,7 @@ def test_hashes_are_those_of_imagehash(cells):
 
 def test_near_hashes_block_by_block(monkeypatch):
     """0b0111 differs from 0b0000 in three bits, from 0b0011 in one."""
-    monkeypatch.setattr("wbc.duplicates.BLOCK", 2)
+    monkeypatch.setattr("fewlabels.audit.duplicates.BLOCK", 2)
     first = np.array([0b0111, 0b1111000, 0], np.uint64)
     second = np.array([0b0011, 0], np.uint64)
     found = [np.stack(block, 1).tolist() for block in near_hashes(first, second, 2)]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from builders import call, failure, write_index, write_run
 
-from wbc.files import read_csv, write_csv
-from wbc.metrics import HEADLINE, class_metric_names
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.statistics.metrics import HEADLINE, class_metric_names
 
 LABELS = "aaabbc"
 RUNS = [

@@ -6,7 +6,7 @@ import pytest
 from builders import colours_in
 from PIL import Image
 
-from wbc.figures import cluster_scatter, contact_sheet, pair_sheet, training_curves
+from fewlabels.reporting.figures import cluster_scatter, contact_sheet, pair_sheet, training_curves
 
 
 def history(epochs: int = 4, lift: float = 0.0) -> list[dict[str, str]]:

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from wbc.files import (
-    UserError,
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import (
     atomic_path,
     format_number,
     read_csv,

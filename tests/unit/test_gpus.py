@@ -2,7 +2,7 @@ import multiprocessing
 import os
 from pathlib import Path
 
-from wbc.gpus import driver_version, take_free_gpu, visible_gpus
+from fewlabels.core.gpus import driver_version, take_free_gpu, visible_gpus
 
 
 def make_driver(folder: Path) -> Path:

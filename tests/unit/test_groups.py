@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from wbc.files import UserError
-from wbc.groups import (
+from fewlabels.core.errors import UserError
+from fewlabels.data.slides import (
     check_slides,
     held_out,
     majority,

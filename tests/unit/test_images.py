@@ -7,7 +7,7 @@ import pytest
 from builders import picture, save
 from PIL import Image
 
-from wbc.images import (
+from fewlabels.data.images import (
     UnusableImageError,
     decode_image,
     decode_mask,

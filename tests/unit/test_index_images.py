@@ -8,8 +8,8 @@ from builders import CLASSES, call, failure, half_mask, index, picture, save, wr
 from PIL import Image
 
 import index_images
-from wbc.files import read_csv
-from wbc.images import pixel_hash
+from fewlabels.core.files import read_csv
+from fewlabels.data.images import pixel_hash
 
 SPLITS = {"train": "train", "test": "val"}
 PATTERN = "^(?P<slide>[0-9-]+)_(?P<field>[0-9]+)_[0-9]+$"

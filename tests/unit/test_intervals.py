@@ -5,16 +5,21 @@ import pytest
 from builders import predictions_of
 from sklearn.metrics import roc_auc_score
 
-from wbc import calibration, intervals
-from wbc.intervals import (
+from fewlabels.statistics import calibration, intervals
+from fewlabels.statistics.intervals import (
     bootstrap_intervals,
     bootstrap_weights,
     probability_intervals,
     weighted_macro_auroc,
     wilson_interval,
 )
-from wbc.metrics import HEADLINE, class_metric_names, confusion_by_unit, macro_auroc
-from wbc.predictions import Predictions, units_of
+from fewlabels.statistics.metrics import (
+    HEADLINE,
+    class_metric_names,
+    confusion_by_unit,
+    macro_auroc,
+)
+from fewlabels.statistics.predictions import Predictions, units_of
 
 
 @pytest.mark.parametrize(

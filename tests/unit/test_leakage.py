@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from wbc.duplicates import Thumbnails
-from wbc.leakage import COLUMNS, GROUPED, Part, compare, comparisons, counts_table
+from fewlabels.audit.duplicates import Thumbnails
+from fewlabels.audit.leakage import COLUMNS, GROUPED, Part, compare, comparisons, counts_table
 
 GENERATOR = np.random.default_rng(0)
 #: Soft patterns, each unlike the others.

@@ -5,7 +5,7 @@ import pytest
 from builders import predictions_of
 from sklearn import metrics as sk
 
-from wbc.metrics import (
+from fewlabels.statistics.metrics import (
     HEADLINE,
     best_epoch,
     class_metrics,
@@ -13,7 +13,7 @@ from wbc.metrics import (
     headline_metrics,
     macro_auroc,
 )
-from wbc.predictions import units_of
+from fewlabels.statistics.predictions import units_of
 
 
 def confusion(labels: str, predicted: str) -> np.ndarray:

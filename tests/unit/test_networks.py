@@ -6,9 +6,9 @@ from builders import SIDE
 from torch import nn
 from torchvision.models import resnet18, vgg16
 
-from wbc.blocks import RESNET18_BLOCKS
-from wbc.files import UserError
-from wbc.networks import (
+from fewlabels.core.errors import UserError
+from fewlabels.networks.blocks import RESNET18_BLOCKS
+from fewlabels.networks.encoders import (
     Autoencoder,
     Classifier,
     ConvolutionalEncoder,

@@ -7,8 +7,9 @@ import pytest
 from builders import SIDE, failure, half_mask, index, pack, picture, save, write_labelled
 from PIL import Image
 
-from wbc.arrays import open_packed
-from wbc.files import UserError, read_csv, write_csv
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.data.packed_images import open_packed
 
 SPLITS = {"train": "train", "test": "val"}
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from wbc.plan import History, Job, jobs_of, makespan, plan
+from fewlabels.workflow.plan import History, Job, jobs_of, makespan, plan
 
 DRY_RUN = """\
 Building DAG of jobs...

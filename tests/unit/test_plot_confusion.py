@@ -5,8 +5,8 @@ import pytest
 from builders import call, colours_in, failure
 
 import plot_confusion
-from wbc.confusion_figure import ConfusionPanel, confusion_matrices
-from wbc.files import write_csv
+from fewlabels.core.files import write_csv
+from fewlabels.reporting.confusion_figure import ConfusionPanel, confusion_matrices
 
 COLUMNS = ["arm", "fraction", "replicate", "test_set", "label", "predicted", "images"]
 CLASSES = ["Basophil", "Monocyte"]

@@ -4,7 +4,7 @@ import pytest
 from builders import call, colours_in, failure
 
 import plot_curves
-from wbc.files import write_csv
+from fewlabels.core.files import write_csv
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from builders import call, colours_in, failure
 
-from wbc.files import read_csv, write_csv
+from fewlabels.core.files import read_csv, write_csv
 
 FEATURES = [f"f{n}" for n in range(6)]
 TYPES = ["one"] * 5 + ["two"] * 8

@@ -7,9 +7,9 @@ from builders import ON_CPU, call, failure
 from torch import nn
 
 import prcc_features
-from wbc import networks
-from wbc.augmentation import normalise
-from wbc.files import read_csv
+from fewlabels.core.files import read_csv
+from fewlabels.networks import encoders as networks
+from fewlabels.training.augmentation import normalise
 
 
 class Small(nn.Module):

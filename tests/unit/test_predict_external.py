@@ -6,10 +6,10 @@ import torch
 from builders import CLASSES, COLOURS, ON_CPU, SIDE, call, failure, index, pack, picture, save
 from image_sets import CPU, images_of
 
-from wbc.checkpoints import classifier_state, save_checkpoint
-from wbc.files import read_csv
-from wbc.networks import Classifier, ResNet18Encoder
-from wbc.training import predict
+from fewlabels.core.files import read_csv
+from fewlabels.networks.checkpoints import classifier_state, save_checkpoint
+from fewlabels.networks.encoders import Classifier, ResNet18Encoder
+from fewlabels.training.loop import predict
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from wbc.files import UserError, write_csv
-from wbc.predictions import (
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import write_csv
+from fewlabels.statistics.predictions import (
     constant_predictions,
     groups_of,
     majority_class,

@@ -7,9 +7,9 @@ import pytest
 from builders import predictions_of
 from scipy.stats import t, ttest_1samp
 
-from wbc.metrics import confusion_by_unit, headline_metrics
-from wbc.predictions import units_of
-from wbc.random_effects import (
+from fewlabels.statistics.metrics import confusion_by_unit, headline_metrics
+from fewlabels.statistics.predictions import units_of
+from fewlabels.statistics.variance_components import (
     Estimate,
     crossed_components,
     needed,

@@ -10,9 +10,10 @@ import torch
 from image_sets import CPU, images_of, pixels_in
 from torch import nn
 
-from wbc import runs
-from wbc.arrays import PackedImages
-from wbc.files import UserError, read_csv, write_csv
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.data.packed_images import PackedImages
+from fewlabels.training import run_files as runs
 
 CLASSES = ["b", "a"]
 #: Image k is filled with k, its masked copy with 100 + k; images 1 and 3 have one.

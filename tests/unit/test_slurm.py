@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from wbc.slurm import PLUGIN, ends, report_every_end
+from fewlabels.workflow.slurm_states import PLUGIN, ends, report_every_end
 
 
 def test_a_job_cancelled_by_someone_is_cancelled():

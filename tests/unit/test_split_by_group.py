@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from builders import call, failure
 
-from wbc.files import read_csv, write_csv
+from fewlabels.core.files import read_csv, write_csv
 
 COLUMNS = ["id", "path", "split", "label", "slide", "pixel_sha256"]
 

@@ -5,7 +5,7 @@ import math
 import pytest
 from builders import call, write_run
 
-from wbc.files import read_csv
+from fewlabels.core.files import read_csv
 
 #: Images of ten that are right with each pair of subset and initialisation: the values of test_random_effects.
 RIGHT = {"1": 1, "1x2": 2, "2x1": 5, "2": 8}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from wbc.arrays import load_mapped
-from wbc.stored_rows import StoredRows, stored_rows
+from fewlabels.data.packed_images import load_mapped
+from fewlabels.training.stored_rows import StoredRows, stored_rows
 
 CPU = torch.device("cpu")
 

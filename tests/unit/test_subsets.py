@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from wbc.subsets import draw_subset, mark_validation, seeded_order, share_of
+from fewlabels.data.subsets import draw_subset, mark_validation, seeded_order, share_of
 
 CLASSES = ["Basophil", "Eosinophil", "Lymphocyte", "Monocyte", "Neutrophil"]
 #: The published data set: images and masks of each class in the training split.

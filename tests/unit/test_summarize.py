@@ -3,7 +3,7 @@
 import pytest
 from builders import call
 
-from wbc.files import read_csv, write_csv
+from fewlabels.core.files import read_csv, write_csv
 
 METRIC_COLUMNS = [
     *("arm", "fraction", "replicate", "test_set", "selection", "metric", "value", "n"),

@@ -5,7 +5,7 @@ import json
 import pytest
 from builders import call
 
-from wbc.files import read_csv
+from fewlabels.core.files import read_csv
 
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wbc.tables import (
+from fewlabels.reporting.tables import (
     find,
     markdown_table,
     median_seconds,

@@ -10,8 +10,8 @@ from image_sets import pixels_in
 from torchvision.models import resnet18
 
 import train_cam16
-from wbc.checkpoints import load_encoder
-from wbc.files import read_csv
+from fewlabels.core.files import read_csv
+from fewlabels.networks.checkpoints import load_encoder
 
 OUTPUTS = ("checkpoint.pt", "history.csv", "predictions.csv", "record.json")
 

@@ -9,9 +9,9 @@ from builders import AUTOENCODER_TRAINING, ON_CPU, SIDE, call, colours_in, failu
 from image_sets import CPU, images_of
 
 import train_prcc_autoencoder
-from wbc.checkpoints import load_autoencoder, load_encoder
-from wbc.files import read_csv, write_csv
-from wbc.training import reconstruct
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.networks.checkpoints import load_autoencoder, load_encoder
+from fewlabels.training.loop import reconstruct
 
 OUTPUTS = ("checkpoint.pt", "history.csv", "reconstructions.png", "record.json")
 

@@ -8,9 +8,10 @@ import torch
 from builders import ON_CPU, TRAINING, call, failure
 from torchvision.models import resnet18
 
+from fewlabels.core.errors import UserError
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.training.run_files import Sample
 from train_prcc_clustered import split_by_cluster
-from wbc.files import UserError, read_csv, write_csv
-from wbc.runs import Sample
 
 OUTPUTS = ("checkpoint.pt", "history.csv", "predictions.csv", "record.json")
 

@@ -10,10 +10,10 @@ from image_sets import CPU, images_of, pixels_in
 from torchvision.models import resnet18
 
 import train_wbc
-from wbc.checkpoints import MEAN, STD, load_classifier, save_checkpoint
-from wbc.files import read_csv, write_csv
-from wbc.networks import Autoencoder
-from wbc.training import predict
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.networks.checkpoints import MEAN, STD, load_classifier, save_checkpoint
+from fewlabels.networks.encoders import Autoencoder
+from fewlabels.training.loop import predict
 
 OUTPUTS = ("checkpoint.pt", "history.csv", "predictions.csv", "record.json")
 RESNET = [{"encoder": "imagenet_resnet18", "trained": ["layer4"]}]

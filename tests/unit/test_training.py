@@ -13,10 +13,10 @@ from image_sets import CPU, images_of, pixels_in
 from torch import nn
 from torch.nn import functional
 
-from wbc import training
-from wbc.augmentation import normalise
-from wbc.networks import Autoencoder, Classifier, ConvolutionalEncoder
-from wbc.stored_rows import StoredRows
+from fewlabels.networks.encoders import Autoencoder, Classifier, ConvolutionalEncoder
+from fewlabels.training import loop as training
+from fewlabels.training.augmentation import normalise
+from fewlabels.training.stored_rows import StoredRows
 
 SIZE = 16
 SETTINGS = training.settings_from_json(json.dumps(TRAINING))

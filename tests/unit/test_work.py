@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from wbc.device import Runtime
-from wbc.work import WorkMeter, matrix_product_rate
+from fewlabels.training.runtime import Runtime
+from fewlabels.training.work_meter import WorkMeter, matrix_product_rate
 
 CPU = Runtime(torch.device("cpu"), torch.float32, 1)
 

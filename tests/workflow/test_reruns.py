@@ -125,10 +125,10 @@ def test_other_masks_of_cam16_leave_the_arm_without_additional_information_alone
     ("module", "rules"),
     [
         # The audit, on which all else waits without being rerun by it, hides no other user of a module.
-        ("tables", {**AUDIT, **TABLE}),
-        ("metrics", {"spread": 1, **EVALUATION}),
+        ("reporting/tables", {**AUDIT, **TABLE}),
+        ("statistics/metrics", {"spread": 1, **EVALUATION}),
         (
-            "clustering",
+            "pretraining/clustering",
             {
                 **{"prcc_clusters": 1, "train_prcc_clustered": 1, "compute_activations": 1},
                 **{"train_wbc": 2, **ALL_TABLES},
@@ -137,5 +137,5 @@ def test_other_masks_of_cam16_leave_the_arm_without_additional_information_alone
     ],
 )
 def test_an_edited_module_reruns_the_rules_that_import_it(finished, edit, module, rules):
-    edit(f"scripts/wbc/{module}.py", "\n# edited\n")
+    edit(f"scripts/fewlabels/{module}.py", "\n# edited\n")
     assert finished.planned() == rules

@@ -1,0 +1,1 @@
+"""What test images share with what is trained on."""

@@ -1,0 +1,168 @@
+"""What two sets of images share that they must not: pictures, slides, microscope fields."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from fewlabels.audit.duplicates import Thumbnails, near_duplicates
+from fewlabels.reporting.tables import markdown_table
+
+#: Kind -> what it is called in words, most certain first. A pair of images is listed under its first kind.
+KINDS = {
+    "bytes": "same file",
+    "pixels": "same pixels",
+    "near_duplicates": "near duplicate",
+    "slide": "same slide",
+    "field": "same microscope field",
+}
+GROUP_KINDS = ("slide", "field")
+COLUMNS = [
+    *("kind", "first_dataset", "first_split", "first_id", "first_label"),
+    *("second_dataset", "second_split", "second_id", "second_label"),
+    *("distance", "correlation", "view", "group", "first_images", "second_images"),
+]
+#: The order in which parts of a data set are compared: the later one is the one to keep clean.
+SPLITS = ("train", "validation", "test")
+#: wbc split anew by slide, as a data set of its own.
+GROUPED = "wbc_grouped"
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One split of one data set: rows of its index and their thumbnails, in one order.
+
+    Attributes:
+        names: whose naming of slides this is; slides of different naming are not compared.
+    """
+
+    dataset: str
+    split: str
+    rows: Sequence[Row]
+    thumbnails: Thumbnails
+    names: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.dataset} {self.split}"
+
+
+def comparisons(parts: Sequence[Part], external: Sequence[str]) -> list[tuple[Part, Part]]:
+    """Which parts are compared with which: the second of a pair is the one that must be unseen.
+
+    The splits of each data set with each other; the pretraining sets with the test images of wbc, and these sets and wbc's
+    training images with the external test sets; and wbc's training images with themselves, because validation images
+    are drawn from them.
+    """
+    ordered = sorted(parts, key=lambda part: SPLITS.index(part.split))
+    pairs = [
+        (first, second)
+        for dataset in dict.fromkeys(part.dataset for part in parts)
+        for first, second in combinations([p for p in ordered if p.dataset == dataset], 2)
+    ]
+    pairs += [(part, part) for part in parts if (part.dataset, part.split) == ("wbc", "train")]
+    own = ("wbc", GROUPED)
+    tests = [p for p in parts if p.dataset in external or (p.dataset in own and p.split == "test")]
+    for test in tests:
+        pairs += [
+            (part, test)
+            for part in parts
+            if part not in tests and not (test.dataset in own and part.dataset in own)
+        ]
+    return pairs
+
+
+def compare(first: Part, second: Part, distance: int, correlation: float) -> list[dict]:
+    """What two parts share, as rows of ``COLUMNS``.
+
+    One row for each image of the second part that has a copy in the first (its best match), and one for each slide and
+    field that lies in both. A part compared with itself: each image with those before it, and no slides.
+    """
+    sets = {
+        "first_dataset": first.dataset,
+        "first_split": first.split,
+        "second_dataset": second.dataset,
+        "second_split": second.split,
+    }
+    found: dict[int, dict] = {}
+    for kind, column in (("bytes", "file_sha256"), ("pixels", "pixel_sha256")):
+        for one, other in _equal(first, second, column):
+            found.setdefault(other, {"kind": kind, "first": one, "distance": 0})
+    for match in near_duplicates(first.thumbnails, second.thumbnails, distance, correlation):
+        found.setdefault(
+            match.second,
+            {
+                "kind": "near_duplicates",
+                "first": match.first,
+                "distance": match.distance,
+                "correlation": match.correlation,
+                "view": match.view,
+            },
+        )
+    rows = []
+    for other in sorted(found):
+        pair = found[other]
+        one = first.rows[pair.pop("first")]
+        same = second.rows[other]
+        rows.append(
+            sets
+            | {"first_id": one["id"], "first_label": one["label"]}
+            | {"second_id": same["id"], "second_label": same["label"]}
+            | pair
+        )
+    rows.sort(key=lambda row: list(KINDS).index(row["kind"]))
+    return rows + [
+        sets | row for kind in GROUP_KINDS for row in _shared_groups(first, second, kind)
+    ]
+
+
+def _equal(first: Part, second: Part, column: str) -> list[tuple[int, int]]:
+    """Places (first, second) of images with the same hash, one pair per image of the second part."""
+    place_of: dict[str, int] = {}
+    for place, row in enumerate(first.rows):
+        place_of.setdefault(row[column], place)
+    pairs = [
+        (place_of[row[column]], place)
+        for place, row in enumerate(second.rows)
+        if row[column] in place_of
+    ]
+    return [(one, other) for one, other in pairs if first is not second or one < other]
+
+
+def _shared_groups(first: Part, second: Part, kind: str) -> list[dict]:
+    if first is second or first.names != second.names:
+        return []
+    ones = Counter(row[kind] for row in first.rows if row[kind])
+    others = Counter(row[kind] for row in second.rows if row[kind])
+    return [
+        {"kind": kind, "group": name, "first_images": ones[name], "second_images": others[name]}
+        for name in sorted(ones.keys() & others.keys())
+    ]
+
+
+def counts_table(compared: Sequence[tuple[Part, Part]], rows: Sequence[dict]) -> str:
+    """Counts per pair of parts and kind, as a Markdown table; numbers are images of the second part."""
+    lines = []
+    for first, second in compared:
+        here = [
+            row
+            for row in rows
+            if (row["first_dataset"], row["first_split"]) == (first.dataset, first.split)
+            and (row["second_dataset"], row["second_split"]) == (second.dataset, second.split)
+        ]
+        cells = [str(sum(row["kind"] == kind for row in here)) for kind in list(KINDS)[:3]]
+        cells += [_group_cell(first, second, here, kind) for kind in GROUP_KINDS]
+        title = f"{second.title}, within" if first is second else f"{second.title} in {first.title}"
+        lines.append([title, str(len(second.rows)), *cells])
+    return markdown_table(["", "images", *KINDS.values()], lines)
+
+
+def _group_cell(first: Part, second: Part, rows: Sequence[dict], kind: str) -> str:
+    told = [sum(bool(row[kind]) for row in part.rows) for part in (first, second)]
+    if first is second or first.names != second.names or not all(told):
+        return "–"
+    groups = [row for row in rows if row["kind"] == kind]
+    images = sum(row["second_images"] for row in groups)
+    return f"{images} ({100 * images / len(second.rows):.0f} %) on {len(groups)}"

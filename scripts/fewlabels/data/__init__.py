@@ -1,0 +1,1 @@
+"""Images, data sets, slides and subsets; free of torch."""

@@ -1,0 +1,1 @@
+"""Metrics, intervals, comparisons and variance components of per-image predictions; free of torch."""

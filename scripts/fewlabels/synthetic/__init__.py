@@ -1,0 +1,1 @@
+"""Drawn images in the real layout, for the demo and the tests."""

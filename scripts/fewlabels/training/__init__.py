@@ -1,0 +1,1 @@
+"""Training and evaluation of networks: the loop, augmentation, devices, the feature cache."""

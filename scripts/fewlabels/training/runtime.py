@@ -1,0 +1,131 @@
+"""Device, precision, threads and seeds of one process."""
+
+import argparse
+import ctypes
+import logging
+import os
+import platform
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Read by cuBLAS when CUDA starts; without it, its sums may differ from run to run.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+import torch
+
+from fewlabels.core.errors import UserError
+from fewlabels.core.gpus import driver_version, take_free_gpu
+from fewlabels.training.work_meter import WorkMeter
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how a process computes.
+
+    Attributes:
+        device: CPU or one GPU.
+        precision: dtype of the networks' products; parameters and losses stay float32.
+        threads: CPU threads of torch.
+        meter: counts what passes through networks.
+    """
+
+    device: torch.device
+    precision: torch.dtype
+    threads: int
+    meter: WorkMeter = field(default_factory=WorkMeter, compare=False)
+
+    def autocast(self) -> AbstractContextManager:
+        """Context in which forward passes run in ``precision``."""
+        enabled = self.precision is not torch.float32
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+
+    def record(self) -> dict[str, str | int]:
+        """Facts about the machine, for the record beside the results."""
+        cuda = self.device.type == "cuda"
+        return {
+            "device": torch.cuda.get_device_name(self.device) if cuda else "cpu",
+            "precision": str(self.precision).removeprefix("torch."),
+            "threads": self.threads,
+            "torch": torch.__version__,
+            "cuda": (torch.version.cuda or "none") if cuda else "unused",
+            "driver": driver_version() if cuda else "unused",
+            "host": platform.node(),
+        }
+
+
+def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device``, ``--precision`` and ``--threads``."""
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="of the networks' products; auto: bfloat16 where the hardware has it",
+    )
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 in hardware (AVX-512 BF16 or AMX); False where unknown."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def keep_freed_memory() -> None:
+    """Ask glibc to reuse freed memory: training frees and maps the same large tensors every step,
+    and the page faults of that can cost more than the arithmetic. Elsewhere than on glibc: nothing."""
+    if platform.libc_ver()[0] != "glibc":
+        return
+    mallopt = ctypes.CDLL(None).mallopt
+    mallopt(M_MMAP_MAX, 0)
+    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def choose_gpu() -> torch.device:
+    """The GPU to compute on: of several, one that no other job of this machine has taken."""
+    count = torch.cuda.device_count()
+    if count < 2:
+        return torch.device("cuda")
+    names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(count)]
+    chosen = torch.device("cuda", take_free_gpu(names))
+    torch.cuda.set_device(chosen)
+    return chosen
+
+
+def start(device: str, precision: str, threads: int) -> Runtime:
+    """Set this process up and log what it runs on.
+
+    Raises:
+        UserError: ``cuda`` was asked for and torch sees no GPU.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            "compute.device is cuda, but torch sees no GPU: set it to auto or cpu, run on a GPU node, "
+            "or give the container the GPU (apptainer --nv)"
+        )
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if precision == "auto":
+        has_bfloat16 = (
+            torch.cuda.is_bf16_supported(including_emulation=False)
+            if device == "cuda"
+            else cpu_has_bfloat16()
+        )
+        precision = "bfloat16" if has_bfloat16 else "float32"
+    keep_freed_memory()
+    torch.set_num_threads(threads)
+    # The few operations without a deterministic form only warn, in the log.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Every tensor is written before it is read: filling new ones first would cost a pass over memory.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.backends.cudnn.benchmark = False
+    chosen = choose_gpu() if device == "cuda" else torch.device(device)
+    runtime = Runtime(chosen, getattr(torch, precision), threads)
+    logging.info(", ".join(f"{key} {value}" for key, value in runtime.record().items()))
+    return runtime

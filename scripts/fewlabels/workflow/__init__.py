@@ -1,0 +1,1 @@
+"""What Snakemake's own process needs: the config, the run sheet, containers, patches of its planner."""
