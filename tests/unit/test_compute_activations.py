@@ -1,18 +1,16 @@
 """Activations computed once give what is computed on the fly."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from builders import CLASSES, ON_CPU, TRAINING, call, failure
+from builders import ON_CPU, call, failure, train, write_subset
 
 import train_wbc
 from fewlabels.core.files import read_csv, write_csv
 from fewlabels.networks.checkpoints import load_encoder
 from fewlabels.training.feature_cache import open_activations
 
-RESNET = [{"encoder": "imagenet_resnet18", "trained": ["layer4.1"]}]
+ENCODER = "imagenet_resnet18"
 
 
 @pytest.fixture(scope="module")
@@ -76,40 +74,19 @@ def test_training_from_them_is_training_from_pixels(
     made = options | {"precision": precision, "activations": tmp_path / "a.npy"}
     views = {"train": True, "test": True, "flips": True, "rotation": "right_angles"}
     assert call("compute_activations", **made, **wbc_data.masked, **views) == 0
-    rows = [row for row in wbc_data.index if row["split"] == "train"]
-    subset = [{"id": r["id"], "label": r["label"], "mask": int(bool(r["mask"]))} for r in rows]
-    write_csv(tmp_path / "subset.csv", ["id", "label", "mask"], subset)
+    subset = write_subset(tmp_path / "subset.csv", wbc_data.rows("train"))
     losses = {}
     for name, given in (("pixels", {}), ("activations", {"activations": [tmp_path / "a.npy"]})):
-        out = tmp_path / name
-        out.mkdir()
         if given:  # no pixel is looked at
             monkeypatch.setattr(train_wbc.runs, "pixels_of", None)
-        masks = {} if mask_use == "off" else wbc_data.masked
-        assert (
-            call(
-                "train_wbc",
-                index=wbc_data.file("index.csv"),
-                **wbc_data.packed,
-                **masks,
-                mask_use=mask_use,
-                subset=tmp_path / "subset.csv",
-                encoders=json.dumps(RESNET),
-                encoder_checkpoints=[resnet_weights],
-                **given,
-                classes=CLASSES,
-                training=TRAINING,
-                seed=1,
-                resize="stretch",
-                **ON_CPU | {"precision": precision},
-                checkpoint=out / "c.pt",
-                history=out / "h.csv",
-                predictions=out / "p.csv",
-                record=out / "r.json",
-            )
-            == 0
+        out = train(
+            *(wbc_data, tmp_path / name, subset),
+            {ENCODER: (resnet_weights, ["layer4.1"])},
+            mask_use=mask_use,
+            precision=precision,
+            **given,
         )
-        history = read_csv(out / "h.csv")
+        history = read_csv(out / "history.csv")
         losses[name] = [
             [float(row[f"{part}_loss"]) for part in ("train", "test")] for row in history
         ]
