@@ -6,7 +6,8 @@ A section is declared once, as a class: its types and bounds check the config, i
 
 import argparse
 import json
-from typing import Annotated, Any, Literal, Self
+from types import UnionType
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -45,6 +46,18 @@ Blocks = list[str] | Literal["all"]
 BatchNorm = Literal["trained", "frozen"]
 
 
+def _entries(values: dict) -> dict[Any, Any]:
+    """Entries of a map with numbers among its keys as text: a later one replaces or takes away an earlier one."""
+    kept: dict[Any, Any] = {}
+    for key, value in values.items():
+        key = number_label(key)
+        if value is None or value == "null":
+            kept.pop(key, None)
+        else:
+            kept[key] = value
+    return kept
+
+
 class Section(BaseModel):
     """One section: unknown keys are refused; ``null`` stands for a key's default, and takes an entry of a map away."""
 
@@ -55,17 +68,15 @@ class Section(BaseModel):
     def _drop_nulls(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        kept = {}
+        kept: dict[Any, Any] = {}
         for key, value in values.items():
             field = cls.model_fields.get(key)
-            if value is None and field is not None and not field.is_required():
+            optional = field is not None and not field.is_required()
+            # "null" is what Snakemake makes of a null on the command line.
+            if optional and (value is None or (value == "null" and field.default is None)):
                 continue
-            if isinstance(value, dict):
-                value = {
-                    number_label(name): entry
-                    for name, entry in value.items()
-                    if entry is not None or (field is not None and _is_section(field.annotation))
-                }
+            if isinstance(value, dict) and not (field and _is_section(field.annotation)):
+                value = _entries(value)
             kept[key] = value
         return kept
 
@@ -90,59 +101,70 @@ def _is_section(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def _keys_at(model: Any, path: tuple) -> list[str]:
-    """The keys that a section knows, found by walking its annotations."""
-    for step in path:
-        fields = getattr(model, "model_fields", {})
-        if step in fields:
-            model = fields[step].annotation
-        else:
-            # An entry of a map, or a member of a union, whose tag pydantic puts into the path.
-            members = getattr(model, "__args__", ())
-            named = [m for m in members if step in _tags(m)]
-            inner = [m for m in members if _is_section(m) or getattr(m, "__args__", ())]
-            model = named[0] if named else inner[-1] if inner else model
-    return list(getattr(model, "model_fields", {}))
+def _inside(annotation: Any, step: object) -> tuple[Any, bool]:
+    """What lies at one step below an annotation, and whether the step is a key of the config (pydantic's
+    places also name the members of unions)."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if _is_section(annotation):
+        field = annotation.model_fields.get(str(step))
+        return (field.annotation if field else None), True
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin in (dict, list):
+        return inner[-1], True
+    if origin in (Union, UnionType):
+        members = [member for member in inner if step in _tags(member)]
+        return (members[0] if members else None), False
+    return None, isinstance(step, int) or annotation is not None
 
 
-def _tags(model: Any) -> tuple:
-    method = getattr(model, "model_fields", {}).get("method")
-    return getattr(method.annotation, "__args__", ()) if method else ()
+def _tags(member: Any) -> tuple:
+    """The values of ``method`` that a member of a union of sections stands for."""
+    field = member.model_fields.get("method") if _is_section(member) else None
+    return get_args(field.annotation) if field else ()
 
 
-def key_of(location: tuple) -> str:
-    """A place in a config as a dotted key."""
-    return ".".join(str(part) for part in location)
+def _locate(model: type[BaseModel], location: tuple) -> tuple[list[str], Any]:
+    """The keys of a place in pydantic's words, and the annotation of what holds the last of them."""
+    keys: list[str] = []
+    annotation: Any = model
+    holder: Any = model
+    for step in location:
+        found, is_key = _inside(annotation, step)
+        if is_key:
+            keys.append(str(step))
+            holder = annotation
+        annotation = found
+    return keys, holder
 
 
 def describe(error: ValidationError, model: type[BaseModel]) -> str:
     """The first thing that is wrong, in one line: an unknown key before others, as it is often their cause."""
-    errors = sorted(
-        error.errors(), key=lambda e: (e["type"] != "extra_forbidden", key_of(e["loc"]))
+    errors = error.errors(include_url=False)
+    first = min(
+        errors, key=lambda e: (e["type"] != "extra_forbidden", ".".join(map(str, e["loc"])))
     )
-    first = errors[0]
-    *above, last = first["loc"] or ("",)
-    above_key = key_of(tuple(part for part in above if part not in _METHOD_NAMES))
-    where = f"key '{above_key}'" if above_key else "the top level"
+    location = tuple(step for step in first["loc"] if step != "[key]")
+    keys, holder = _locate(model, location)
+    key = ".".join(keys)
+    above = ".".join(keys[:-1])
+    where = f"key '{above}'" if above else "the top level"
     if first["type"] == "extra_forbidden":
-        known = _keys_at(model, tuple(above))
-        return f"unknown key '{last}' in {where}: {did_you_mean(str(last), known)}"
+        known = list(getattr(holder, "model_fields", {}))
+        return f"unknown key '{keys[-1]}' in {where}: {did_you_mean(keys[-1], known)}"
     if first["type"] == "missing":
-        return f"missing key '{last}' in {where}: copy it from config.yaml"
-    key = key_of(tuple(part for part in first["loc"] if part not in _METHOD_NAMES))
-    if first["type"] == "literal_error":
-        known = first["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        return f"key '{key}' is '{first['input']}': {did_you_mean(str(first['input']), known)}"
-    if first["type"] == "union_tag_invalid":
-        known = first["ctx"]["expected_tags"].replace("'", "").split(", ")
-        return f"key '{key}.method' is '{first['ctx']['tag']}': {did_you_mean(first['ctx']['tag'], known)}"
+        return f"missing key '{keys[-1]}' in {where}: copy it from config.yaml"
+    if first["type"] in ("literal_error", "union_tag_invalid"):
+        expected = first["ctx"]["expected" if first["type"] == "literal_error" else "expected_tags"]
+        given = str(first["ctx"].get("tag", first["input"]))
+        known = expected.replace("'", "").replace(" or ", ", ").split(", ")
+        key = f"{key}.method" if "tag" in first["ctx"] else key
+        return f"key '{key}' is '{given}': {did_you_mean(given, known)}"
     if first["type"] == "union_tag_not_found":
-        return f"missing key 'method' in key '{key}': say how it is pretrained"
-    return f"key '{key}': {first['msg'][0].lower()}{first['msg'][1:]} (it is {first['input']!r})"
-
-
-#: Tags that pydantic puts into an error's place and that are no keys.
-_METHOD_NAMES = {"supervised", "autoencoder", "extract", "cluster"}
+        return f"missing key 'method' in key '{key}': it says how to pretrain"
+    if first["type"] == "value_error":
+        return f"key '{key}': {first['ctx']['error']}"
+    return f"key '{key}' is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 
 class TrainingSettings(Section):
