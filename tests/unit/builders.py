@@ -15,9 +15,10 @@ from fewlabels.statistics.predictions import Predictions
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "scripts").glob("*.py"))
 
-CLASSES = ["Basophil", "Eosinophil", "Neutrophil"]
+#: Not in alphabetical order, nor in its reverse: outputs stand in the order of the config.
+CLASSES = ["Neutrophil", "Basophil", "Eosinophil"]
 #: Mean colours far from each other: a network tells them after a few steps.
-COLOURS = {"Basophil": (200, 30, 30), "Eosinophil": (30, 200, 30), "Neutrophil": (30, 30, 200)}
+COLOURS = {"Neutrophil": (30, 30, 200), "Basophil": (200, 30, 30), "Eosinophil": (30, 200, 30)}
 SIDE = 32
 
 ON_CPU = {"device": "cpu", "precision": "float32", "threads": 1}
@@ -35,6 +36,12 @@ TRAINING = {
 }
 #: An autoencoder has no classes to weigh.
 AUTOENCODER_TRAINING = {key: TRAINING[key] for key in TRAINING if key != "class_weights"}
+
+#: The script that trains one arm, and the files that it always writes.
+TRAINER = "train_wbc"
+OUTPUTS = ("checkpoint.pt", "history.csv", "predictions.csv", "record.json")
+#: Sizes of the autoencoder of :func:`write_autoencoder`.
+AUTOENCODER = {"channels": [4, 8], "latent_size": 6, "image_size": SIDE}
 
 
 def command_line(options: dict[str, object]) -> list[str]:
@@ -86,6 +93,13 @@ def half_mask(size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
     return Image.fromarray(values)
 
 
+def spotted_mask(number: int) -> Image.Image:
+    """Foreground in some squares of a grid: another mask for every number, none of them empty or full."""
+    spots = np.random.default_rng(number).integers(0, 2, (4, 4))
+    spots[0, :2] = 0, 1
+    return Image.fromarray(np.kron(spots * 255, np.ones((SIDE // 4, SIDE // 4))).astype(np.uint8))
+
+
 def save(image: Image.Image, path: Path) -> Path:
     """Save an image, its folder made first."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,20 +108,21 @@ def save(image: Image.Image, path: Path) -> Path:
 
 
 def write_labelled(folder: Path, counts: dict[str, int], masks: dict[str, int]) -> Path:
-    """Write a labelled data set.
+    """Write a labelled data set; no two of its images, and no two of its masks, are the same.
 
     Args:
         counts: split folder -> images of each class.
         masks: split folder -> masks of each class, for its first images.
     """
     for place, (split, count) in enumerate(counts.items()):
-        for label, colour in COLOURS.items():
+        for kind, (label, colour) in enumerate(COLOURS.items()):
             for number in range(count):
                 name = f"95-8-27-{place}_{number // 2}_{number}.png"
                 image = picture(colour, 1000 * place + number)
                 save(image, folder / split / "data" / label / name)
                 if number < masks.get(split, 0):
-                    save(half_mask(), folder / split / "mask" / label / name)
+                    mask = spotted_mask(1000 * place + 100 * kind + number)
+                    save(mask, folder / split / "mask" / label / name)
     return folder
 
 
@@ -134,6 +149,22 @@ class Prepared:
     def masked(self) -> dict[str, Path]:
         """Options of a script that reads the masked images as well."""
         return {"masked": self.out / "masked.npy", "masked_ids": self.out / "masked_ids.csv"}
+
+    def rows(self, split: str) -> list[dict[str, str]]:
+        """The index's rows of one split."""
+        return [row for row in self.index if row["split"] == split]
+
+    def pictures(self, names: Sequence[str], masked: bool = False) -> np.ndarray:
+        """Images read from their files: uint8 (n, SIDE, SIDE, 3); ``masked``: black outside their masks."""
+        row_of = {row["id"]: row for row in self.index}
+        found = []
+        for name in names:
+            pixels = np.asarray(Image.open(self.raw / row_of[name]["path"]))
+            if masked:
+                inside = np.asarray(Image.open(self.raw / row_of[name]["mask"])) >= 128
+                pixels = pixels * inside[..., None]
+            found.append(pixels)
+        return np.stack(found)
 
 
 def index(raw: Path, out: Path, splits: dict[str, str], **options: object) -> int:
@@ -179,6 +210,91 @@ def prepare(raw: Path, out: Path, splits: dict[str, str]) -> Prepared:
     assert pack(raw, out) == 0
     assert apply_masks(out) == 0
     return Prepared(raw, out)
+
+
+def write_subset(
+    path: Path, rows: Sequence[dict[str, str]], parts: Sequence[str] | None = None
+) -> Path:
+    """Write a subset of an index's rows: each with its mask, where it has one; ``parts``: train, validation."""
+    subset = [
+        {"id": row["id"], "label": row["label"], "mask": int(row["mask"] not in ("", "0"))}
+        for row in rows
+    ]
+    for row, part in zip(subset, parts or (), strict=bool(parts)):
+        row["part"] = part
+    write_csv(path, list(subset[0]), subset)
+    return path
+
+
+def draw_subset(data: Prepared, path: Path, fraction: str, seed: int, **options: object) -> Path:
+    """Run draw_subsets on a data set."""
+    given = {"index": data.file("index.csv"), "fraction": fraction, "seed": seed, "subset": path}
+    assert call("draw_subsets", **given, **options) == 0
+    return path
+
+
+def write_autoencoder(path: Path, seed: int = 1, **changes: object) -> Path:
+    """Write a checkpoint of an untrained autoencoder of the sizes AUTOENCODER."""
+    import torch
+
+    from fewlabels.networks.checkpoints import save_checkpoint
+    from fewlabels.networks.encoders import Autoencoder
+
+    sizes = {**AUTOENCODER, **changes}
+    torch.manual_seed(seed)
+    save_checkpoint(path, Autoencoder(**sizes).state_dict(), sizes)
+    return path
+
+
+def training_options(
+    data: Prepared,
+    out: Path,
+    subset: Path,
+    encoders: dict[str, tuple[Path, list[str]]],
+    *,
+    training: dict[str, object] = TRAINING,
+    seed: int = 1,
+    mask_use: str = "off",
+    activations: Sequence[Path] = (),
+    validation: bool = False,
+    **changes: object,
+) -> dict[str, object]:
+    """Every option of TRAINER, in the one place that knows their names; it writes OUTPUTS into ``out``.
+
+    Args:
+        encoders: name -> checkpoint, blocks open for updates.
+        validation: write ``validation.csv`` as well.
+        changes: options that replace these or join them.
+    """
+    options = {
+        "index": data.file("index.csv"),
+        **data.packed,
+        **({} if mask_use == "off" else data.masked),
+        "mask_use": mask_use,
+        "subset": subset,
+        "encoders": json.dumps(
+            [{"encoder": name, "trained": trained} for name, (_, trained) in encoders.items()]
+        ),
+        "encoder_checkpoints": [path for path, _ in encoders.values()],
+        **({"activations": list(activations)} if activations else {}),
+        "classes": CLASSES,
+        "training": training,
+        "seed": seed,
+        "resize": "stretch",
+        **ON_CPU,
+        **{name.split(".")[0]: out / name for name in OUTPUTS},
+        **({"validation": out / "validation.csv"} if validation else {}),
+    }
+    return options | changes
+
+
+def train(*given: object, **options: object) -> Path:
+    """Run TRAINER with :func:`training_options`; gives the folder of its files."""
+    chosen = training_options(*given, **options)
+    out = Path(chosen["history"]).parent
+    out.mkdir(parents=True, exist_ok=True)
+    assert call(TRAINER, **chosen) == 0
+    return out
 
 
 def colours_in(path: Path) -> int:

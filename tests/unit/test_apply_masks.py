@@ -2,7 +2,17 @@
 
 import numpy as np
 import pytest
-from builders import SIDE, apply_masks, colours_in, failure, index, pack, save, write_labelled
+from builders import (
+    CLASSES,
+    SIDE,
+    apply_masks,
+    colours_in,
+    failure,
+    index,
+    pack,
+    save,
+    write_labelled,
+)
 from PIL import Image
 
 from fewlabels.core.files import read_csv
@@ -15,7 +25,7 @@ SPLITS = {"train": "train"}
 def packed(tmp_path):
     """Three classes of two images, all with a mask; the mask of the first has no foreground."""
     raw = write_labelled(tmp_path / "raw", {"train": 2}, {"train": 2})
-    save(Image.new("L", (SIDE, SIDE)), raw / "train/mask/Basophil/95-8-27-0_0_0.png")
+    save(Image.new("L", (SIDE, SIDE)), raw / "train/mask/Neutrophil/95-8-27-0_0_0.png")
     assert index(raw, tmp_path, SPLITS) == 0
     assert pack(raw, tmp_path) == 0
     return tmp_path
@@ -25,15 +35,25 @@ def rows_of(folder) -> list[dict[str, str]]:
     return read_csv(folder / "masked_ids.csv")
 
 
+def masks_of(folder) -> np.ndarray:
+    """The masks of all images, from their files: bool (6, SIDE, SIDE)."""
+    masks = []
+    for row in read_csv(folder / "index.csv"):
+        with Image.open(folder / "raw" / row["mask"]) as image:
+            masks.append(np.asarray(image) >= 128)
+    return np.stack(masks)
+
+
 def test_background_is_black_and_foreground_untouched(packed):
     assert apply_masks(packed) == 0
     masked, images = np.load(packed / "masked.npy"), np.load(packed / "images.npy")
     assert masked.dtype == np.uint8
     assert masked.shape == (5, SIDE, SIDE, 3)
-    # Image 0 has the empty mask; the foreground of the others is the left half.
-    np.testing.assert_array_equal(masked[:, :, : SIDE // 2], images[1:, :, : SIDE // 2])
-    assert images[1:, :, SIDE // 2 :].any()
-    assert not masked[:, :, SIDE // 2 :].any()
+    # Image 0 has the empty mask.
+    inside = masks_of(packed)[1:]
+    np.testing.assert_array_equal(masked[inside], images[1:][inside])
+    assert images[1:][~inside].any()
+    assert not masked[~inside].any()
 
 
 def test_an_empty_mask_is_kept_by_default(packed):
@@ -41,9 +61,10 @@ def test_an_empty_mask_is_kept_by_default(packed):
     rows = rows_of(packed)
     assert [row["state"] for row in rows] == ["kept"] + ["applied"] * 5
     assert [row["row"] for row in rows] == ["", "0", "1", "2", "3", "4"]
-    assert [float(row["foreground"]) for row in rows] == pytest.approx([0] + [0.5] * 5)
-    assert rows[0]["id"] == "train/Basophil/95-8-27-0_0_0.png"
-    assert [row["label"] for row in rows[::2]] == ["Basophil", "Eosinophil", "Neutrophil"]
+    shares = masks_of(packed).mean((1, 2))
+    assert [float(row["foreground"]) for row in rows] == pytest.approx(shares)
+    assert rows[0]["id"] == "train/Neutrophil/95-8-27-0_0_0.png"
+    assert [row["label"] for row in rows[::2]] == CLASSES
 
 
 def test_an_empty_mask_applied_is_a_black_image(packed):
@@ -52,7 +73,7 @@ def test_an_empty_mask_applied_is_a_black_image(packed):
     masked = np.load(packed / "masked.npy")
     assert len(masked) == 6
     assert not masked[0].any()
-    assert masked[1].any()
+    np.testing.assert_array_equal(masked[1].any(-1), masks_of(packed)[1])
 
 
 def test_an_empty_mask_may_stop(packed, capsys):
@@ -65,7 +86,7 @@ def test_an_empty_mask_may_stop(packed, capsys):
         contact_sheet=packed / "sheet.png",
         empty="stop",
     )
-    assert "train/Basophil/95-8-27-0_0_0.png has no foreground" in line
+    assert "train/Neutrophil/95-8-27-0_0_0.png has no foreground" in line
     assert "masks.empty" in line
     assert not (packed / "masked.npy").exists()
 

@@ -60,8 +60,8 @@ def audit(raw, tmp_path):
     return run
 
 
-TRAIN = "train/data/Basophil/1-0_2_0.png"
-COPY = "val/data/Basophil/2-9_9_9"
+TRAIN = "train/data/Neutrophil/1-0_2_0.png"
+COPY = "val/data/Neutrophil/2-9_9_9"
 
 
 def copies(rows):
@@ -94,16 +94,16 @@ def test_without_copies_only_the_shared_slide_is_listed(audit, tmp_path):
 )
 def test_a_planted_copy_is_found_and_shown(audit, tmp_path, kind, ending, source):
     rows = audit({f"{COPY}.{ending}": source})
-    expected = (kind, "train/Basophil/1-0_2_0.png", f"val/Basophil/2-9_9_9.{ending}")
+    expected = (kind, "train/Neutrophil/1-0_2_0.png", f"val/Neutrophil/2-9_9_9.{ending}")
     assert copies(rows) == [expected]
     assert colours_in(tmp_path / "thumbnails.png") > 1000
 
 
 def test_a_copy_within_the_training_images_is_listed_as_such(audit):
-    rows = audit({"train/data/Basophil/2-9_9_9.png": TRAIN})
+    rows = audit({"train/data/Neutrophil/2-9_9_9.png": TRAIN})
     [row] = [row for row in rows if row["first_id"]]
     assert (row["first_split"], row["second_split"]) == ("train", "train")
-    assert (row["kind"], row["second_label"]) == ("bytes", "Basophil")
+    assert (row["kind"], row["second_label"]) == ("bytes", "Neutrophil")
 
 
 def test_external_images_and_the_grouped_split_are_compared(audit, tmp_path):

@@ -1,18 +1,16 @@
 """Activations computed once give what is computed on the fly."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from builders import CLASSES, ON_CPU, TRAINING, call, failure
+from builders import ON_CPU, call, failure, train, write_subset
 
 import train_wbc
 from fewlabels.core.files import read_csv, write_csv
 from fewlabels.networks.checkpoints import load_encoder
 from fewlabels.training.feature_cache import open_activations
 
-RESNET = [{"encoder": "imagenet_resnet18", "trained": ["layer4.1"]}]
+ENCODER = "imagenet_resnet18"
 
 
 @pytest.fixture(scope="module")
@@ -50,21 +48,32 @@ def test_pictures_and_views(everything, wbc_data):
     assert {name for name, kind, _ in pictures if kind == "masked"} == applied
 
 
-def test_values_are_those_of_the_frozen_blocks(everything, wbc_data, resnet_weights):
+@pytest.mark.parametrize("kind", ["plain", "masked"])
+def test_every_row_is_what_the_frozen_blocks_make_of_its_picture_and_view(
+    everything, wbc_data, resnet_weights, kind
+):
     file = open_activations(everything)
-    encoder, _ = load_encoder("imagenet_resnet18", resnet_weights)
+    encoder, _ = load_encoder(ENCODER, resnet_weights)
     encoder.open_blocks(["layer4.1"])
-    pixels = np.load(wbc_data.packed["images"])
-    name = next(row["id"] for row in wbc_data.index if row["split"] == "train")
-    image = torch.from_numpy(pixels[0].copy()).permute(2, 0, 1).float() / 255
+    encoder.train()
+    names = [name for name, found, _ in file.header.pictures if found == kind]
+    pixels = torch.from_numpy(wbc_data.pictures(names, masked=kind == "masked"))
     mean, std = (
         torch.tensor(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     )
-    # View 5: flipped left to right, then a quarter turn.
-    view = torch.rot90(((image - mean) / std).flip(2), 1, (1, 2))
-    expected = encoder.train().prefix(view[None])[0].permute(1, 2, 0)
-    found = file.values[file.row_of[name, "plain", 5]]
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    images = (pixels.permute(0, 3, 1, 2).float() / 255 - mean) / std
+    for view in range(8):
+        # Flipped left to right or not, then some quarter turns.
+        chosen = [(n, name) for n, name in enumerate(names) if (name, kind, view) in file.row_of]
+        # Two of three pictures are trained on; the test images are held as they are only.
+        assert len(chosen) == (len(names) if view == 0 else len(names) * 2 // 3)
+        turned = images[[n for n, _ in chosen]]
+        turned = torch.rot90(turned.flip(3) if view >= 4 else turned, view % 4, (2, 3))
+        found = file.values[[file.row_of[name, kind, view] for _, name in chosen]]
+        expected = encoder.prefix(turned).permute(0, 2, 3, 1)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        # A row of another picture would not pass.
+        assert not torch.allclose(found.roll(1, 0), expected, rtol=1e-2, atol=1e-3)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -76,40 +85,19 @@ def test_training_from_them_is_training_from_pixels(
     made = options | {"precision": precision, "activations": tmp_path / "a.npy"}
     views = {"train": True, "test": True, "flips": True, "rotation": "right_angles"}
     assert call("compute_activations", **made, **wbc_data.masked, **views) == 0
-    rows = [row for row in wbc_data.index if row["split"] == "train"]
-    subset = [{"id": r["id"], "label": r["label"], "mask": int(bool(r["mask"]))} for r in rows]
-    write_csv(tmp_path / "subset.csv", ["id", "label", "mask"], subset)
+    subset = write_subset(tmp_path / "subset.csv", wbc_data.rows("train"))
     losses = {}
     for name, given in (("pixels", {}), ("activations", {"activations": [tmp_path / "a.npy"]})):
-        out = tmp_path / name
-        out.mkdir()
         if given:  # no pixel is looked at
             monkeypatch.setattr(train_wbc.runs, "pixels_of", None)
-        masks = {} if mask_use == "off" else wbc_data.masked
-        assert (
-            call(
-                "train_wbc",
-                index=wbc_data.file("index.csv"),
-                **wbc_data.packed,
-                **masks,
-                mask_use=mask_use,
-                subset=tmp_path / "subset.csv",
-                encoders=json.dumps(RESNET),
-                encoder_checkpoints=[resnet_weights],
-                **given,
-                classes=CLASSES,
-                training=TRAINING,
-                seed=1,
-                resize="stretch",
-                **ON_CPU | {"precision": precision},
-                checkpoint=out / "c.pt",
-                history=out / "h.csv",
-                predictions=out / "p.csv",
-                record=out / "r.json",
-            )
-            == 0
+        out = train(
+            *(wbc_data, tmp_path / name, subset),
+            {ENCODER: (resnet_weights, ["layer4.1"])},
+            mask_use=mask_use,
+            precision=precision,
+            **given,
         )
-        history = read_csv(out / "h.csv")
+        history = read_csv(out / "history.csv")
         losses[name] = [
             [float(row[f"{part}_loss"]) for part in ("train", "test")] for row in history
         ]

@@ -45,19 +45,19 @@ def test_images_with_their_masks_in_order(raw):
         *(("test", label) for label in CLASSES),
     ]
     first = images[0]
-    assert first.id == "train/Basophil/95-8-27-0_0_0.png"
-    assert first.path == "train/data/Basophil/95-8-27-0_0_0.png"
-    assert first.mask == "train/mask/Basophil/95-8-27-0_0_0.png"
+    assert first.id == "train/Neutrophil/95-8-27-0_0_0.png"
+    assert first.path == "train/data/Neutrophil/95-8-27-0_0_0.png"
+    assert first.mask == "train/mask/Neutrophil/95-8-27-0_0_0.png"
     assert (first.slide, first.field) == ("95-8-27-0", "95-8-27-0/0")
     assert [bool(image.mask) for image in images] == [True, False] * 3 + [False] * 3
 
 
 def test_a_mask_may_have_another_format(raw):
-    mask = raw / "train/mask/Basophil/95-8-27-0_0_0.png"
+    mask = raw / "train/mask/Neutrophil/95-8-27-0_0_0.png"
     mask.rename(mask.with_suffix(".bmp"))
     images, problems = scan_dataset(raw, LAYOUT)
     assert problems == []
-    assert images[0].mask == "train/mask/Basophil/95-8-27-0_0_0.bmp"
+    assert images[0].mask == "train/mask/Neutrophil/95-8-27-0_0_0.bmp"
 
 
 def test_an_alias_is_read_as_its_class(raw):

@@ -80,7 +80,7 @@ def test_a_share_for_validation_changes_the_part_alone(options, capsys):
     after = rows_of(options)
     assert [{**row, "part": "train"} for row in after] == before
     held = [row["label"] for row in after if row["part"] == "validation"]
-    assert held == [label for label in CLASSES for _ in range(2)]
+    assert held == [label for label in sorted(CLASSES) for _ in range(2)]
     # Four images of each class are too few.
     assert call("draw_subsets", **options, **share) == 0
     assert {row["part"] for row in rows_of(options)} == {"train"}
@@ -103,7 +103,7 @@ def test_a_given_subset_is_matched_by_class_and_file_name(options, given):
             "mask": mask,
             "part": "train",
         }
-        for label in CLASSES
+        for label in sorted(CLASSES)
         for field, mask in (("0_1", "1"), ("1_2", "0"))
     ]
 

@@ -42,15 +42,15 @@ def test_columns_and_values(raw, indexed):
         *("id", "path", "split", "label", "mask", "width", "height"),
         *("file_sha256", "pixel_sha256", "mask_sha256", "slide", "field"),
     ]
-    path = raw / "train/data/Basophil/95-8-27-0_0_0.png"
+    path = raw / "train/data/Neutrophil/95-8-27-0_0_0.png"
     with Image.open(path) as image:
         pixels = pixel_hash(image)
     assert rows[0] == {
-        "id": "train/Basophil/95-8-27-0_0_0.png",
-        "path": "train/data/Basophil/95-8-27-0_0_0.png",
+        "id": "train/Neutrophil/95-8-27-0_0_0.png",
+        "path": "train/data/Neutrophil/95-8-27-0_0_0.png",
         "split": "train",
-        "label": "Basophil",
-        "mask": "train/mask/Basophil/95-8-27-0_0_0.png",
+        "label": "Neutrophil",
+        "mask": "train/mask/Neutrophil/95-8-27-0_0_0.png",
         "width": "32",
         "height": "32",
         "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -119,23 +119,23 @@ def test_a_folder_of_unlabelled_images_none_of_them_usable(tmp_path):
 
 def test_a_mask_of_another_size_is_dropped_and_listed(raw, indexed):
     name = "95-8-27-0_0_0.png"
-    save(half_mask((16, 32)), raw / "train/mask/Basophil" / name)
+    save(half_mask((16, 32)), raw / "train/mask/Neutrophil" / name)
     rows, problems = indexed()
     assert len(rows) == 9
-    assert rows[0]["id"] == f"train/Basophil/{name}"
+    assert rows[0]["id"] == f"train/Neutrophil/{name}"
     assert rows[0]["mask"] == ""
-    assert kinds(problems) == [("mask_of_another_size", f"train/mask/Basophil/{name}")]
+    assert kinds(problems) == [("mask_of_another_size", f"train/mask/Neutrophil/{name}")]
     assert "16x32" in problems[0]["detail"]
     assert "32x32" in problems[0]["detail"]
 
 
 def test_an_undecodable_mask_is_dropped_and_listed(raw, indexed):
     name = "95-8-27-0_0_0.png"
-    (raw / "train/mask/Basophil" / name).write_bytes(b"broken")
+    (raw / "train/mask/Neutrophil" / name).write_bytes(b"broken")
     rows, problems = indexed()
     assert len(rows) == 9
     assert rows[0]["mask"] == ""
-    assert kinds(problems) == [("undecodable_mask", f"train/mask/Basophil/{name}")]
+    assert kinds(problems) == [("undecodable_mask", f"train/mask/Neutrophil/{name}")]
 
 
 def test_problems_of_the_scan_are_listed_as_well(raw, indexed):

@@ -50,7 +50,7 @@ def test_predictions_are_the_models(options, model):
     rows = read_csv(options["predictions"])
     assert list(rows[0]) == ["id", "label", "predicted", *(f"p_{name}" for name in CLASSES)]
     assert [row["id"] for row in rows] == [
-        *("Basophil/0.png", "Basophil/1.png", "Neutrophil/0.png", "Neutrophil/1.png")
+        *("Neutrophil/0.png", "Neutrophil/1.png", "Basophil/0.png", "Basophil/1.png")
     ]
     assert [row["label"] for row in rows] == [row["id"].split("/")[0] for row in rows]
     found = np.array([[float(row[f"p_{name}"]) for name in CLASSES] for row in rows])

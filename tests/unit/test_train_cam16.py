@@ -101,13 +101,21 @@ def test_images_by_the_use_of_masks(options, data, trained_on, mask_use, count):
         "validation": 3,
         "test": 6,
     }
-    black = {
-        split: np.nonzero(~pixels_in(images)[:, :, SIDE // 2 :].any((1, 2, 3)))[0].tolist()
-        for split, images in {"train": trained_on["train"], **trained_on["evaluated"]}.items()
+    replaced = {
+        "off": ([], []),
+        "replace": ([0, 4, 8], [0, 2, 4]),
+        "append": ([12, 13, 14], []),
     }
-    expected = {"off": ([], []), "replace": ([0, 4, 8], [0, 2, 4]), "append": ([12, 13, 14], [])}
-    train, test = expected[mask_use]
-    assert black == {"train": train, "validation": [], "test": test}
+    train, test = replaced[mask_use]
+    sets = {"train": trained_on["train"], **trained_on["evaluated"]}
+    for split, blackened in {"train": train, "validation": [], "test": test}.items():
+        names = [row["id"] for row in data.rows(split)]
+        if mask_use == "append" and split == "train":
+            names += names[::4]
+        expected = data.pictures(names)
+        if blackened:
+            expected[blackened] = data.pictures([names[place] for place in blackened], masked=True)
+        np.testing.assert_array_equal(pixels_in(sets[split]), expected)
 
 
 def test_a_data_set_without_validation_split(options, wbc_data, trained_on):

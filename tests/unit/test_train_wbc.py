@@ -5,51 +5,48 @@ import json
 import numpy as np
 import pytest
 import torch
-from builders import CLASSES, ON_CPU, SIDE, TRAINING, call, failure
+from builders import (
+    AUTOENCODER,
+    CLASSES,
+    OUTPUTS,
+    SIDE,
+    TRAINER,
+    TRAINING,
+    call,
+    failure,
+    training_options,
+    write_autoencoder,
+    write_subset,
+)
 from image_sets import CPU, images_of, pixels_in
 from torchvision.models import resnet18
 
 import train_wbc
 from fewlabels.core.files import read_csv, write_csv
-from fewlabels.networks.checkpoints import MEAN, STD, load_classifier, save_checkpoint
-from fewlabels.networks.encoders import Autoencoder
+from fewlabels.networks.checkpoints import MEAN, STD, load_classifier
 from fewlabels.training.loop import predict
 
-OUTPUTS = ("checkpoint.pt", "history.csv", "predictions.csv", "record.json")
 RESNET = [{"encoder": "imagenet_resnet18", "trained": ["layer4"]}]
 COMBINED = [
     {"encoder": "pRCC_autoencoder", "trained": []},
     {"encoder": "resnet_cam16", "trained": ["layer4.0", "layer4.1"]},
 ]
-SIZES = {"channels": [4, 8], "latent_size": 6, "image_size": SIDE}
 
 
 @pytest.fixture(scope="module")
 def files(wbc_data, resnet_weights, tmp_path_factory):
     """The inputs of train_wbc that are not images: autoencoders, and the subset of all images."""
     folder = tmp_path_factory.mktemp("inputs")
-    torch.manual_seed(1)
-    for name, size in (("fitting", SIDE), ("larger", 2 * SIDE)):
-        sizes = {**SIZES, "image_size": size}
-        save_checkpoint(folder / f"{name}.pt", Autoencoder(*sizes.values()).state_dict(), sizes)
-    rows = [row for row in wbc_data.index if row["split"] == "train"]
+    write_autoencoder(folder / "fitting.pt")
+    write_autoencoder(folder / "larger.pt", image_size=2 * SIDE)
+    rows = wbc_data.rows("train")
     # The mask of the first masked image of each class is not of this subset.
     unused = {
         next(row["id"] for row in rows if row["mask"] and row["label"] == label)
         for label in CLASSES
     }
-    write_csv(
-        folder / "subset.csv",
-        ["id", "label", "mask"],
-        (
-            {
-                "id": row["id"],
-                "label": row["label"],
-                "mask": int(bool(row["mask"]) and row["id"] not in unused),
-            }
-            for row in rows
-        ),
-    )
+    rows = [row | {"mask": "" if row["id"] in unused else row["mask"]} for row in rows]
+    write_subset(folder / "subset.csv", rows)
     return folder
 
 
@@ -57,24 +54,16 @@ def files(wbc_data, resnet_weights, tmp_path_factory):
 def options_for(wbc_data, files, resnet_weights):
     """Gives the options of one run that writes into a folder."""
 
-    def options(out, encoders=RESNET, **changes):
-        checkpoints = {"pRCC_autoencoder": files / "fitting.pt"}
-        return {
-            "index": wbc_data.file("index.csv"),
-            **wbc_data.packed,
-            "subset": files / "subset.csv",
-            "encoders": json.dumps(encoders),
-            "encoder_checkpoints": [
-                checkpoints.get(choice["encoder"], resnet_weights) for choice in encoders
-            ],
-            "classes": CLASSES,
-            "training": TRAINING,
-            "seed": 1,
-            "resize": "stretch",
-            **ON_CPU,
-            **{name.split(".")[0]: out / name for name in OUTPUTS},
-            **changes,
+    def options(out, encoders=RESNET, subset=files / "subset.csv", autoencoder="fitting", **rest):
+        checkpoints = {"pRCC_autoencoder": files / f"{autoencoder}.pt"}
+        chosen = {
+            choice["encoder"]: (
+                checkpoints.get(choice["encoder"], resnet_weights),
+                choice["trained"],
+            )
+            for choice in encoders
         }
+        return training_options(wbc_data, out, subset, chosen, **rest)
 
     return options
 
@@ -85,7 +74,7 @@ def finished(options_for, tmp_path_factory):
     folders = {}
     for name, encoders in (("resnet", RESNET), ("combined", COMBINED)):
         folders[name] = tmp_path_factory.mktemp(name)
-        assert call("train_wbc", **options_for(folders[name], encoders)) == 0
+        assert call(TRAINER, **options_for(folders[name], encoders)) == 0
     return folders
 
 
@@ -145,7 +134,7 @@ def test_metadata_of_the_checkpoint(finished):
         "training": TRAINING,
         "seed": 1,
         "state": "complete",
-        "autoencoder": SIZES,
+        "autoencoder": AUTOENCODER,
     }
 
 
@@ -177,10 +166,10 @@ def test_the_record(finished):
 
 
 def test_equal_seeds_give_equal_files(finished, options_for, tmp_path):
-    assert call("train_wbc", **options_for(tmp_path)) == 0
+    assert call(TRAINER, **options_for(tmp_path)) == 0
     for name in OUTPUTS[1:3]:
         assert (tmp_path / name).read_bytes() == (finished["resnet"] / name).read_bytes()
-    assert call("train_wbc", **options_for(tmp_path, seed=2)) == 0
+    assert call(TRAINER, **options_for(tmp_path, seed=2)) == 0
     for name in OUTPUTS[1:3]:
         assert (tmp_path / name).read_bytes() != (finished["resnet"] / name).read_bytes()
 
@@ -189,27 +178,26 @@ def test_equal_seeds_give_equal_files(finished, options_for, tmp_path):
 def test_training_images_by_the_use_of_masks(
     trained_on, options_for, wbc_data, tmp_path, mask_use, count
 ):
-    masked = {} if mask_use == "off" else wbc_data.masked
-    assert call("train_wbc", **options_for(tmp_path, mask_use=mask_use, **masked)) == 0
+    assert call(TRAINER, **options_for(tmp_path, mask_use=mask_use)) == 0
     pixels, labels = pixels_in(trained_on["train"]), trained_on["train"].labels.tolist()
     assert json.loads((tmp_path / "record.json").read_text())["training_images"] == count
-    images = np.load(wbc_data.file("images.npy"))
+    names = [row["id"] for row in wbc_data.rows("train")]
     assert labels[:24] == [0] * 8 + [1] * 8 + [2] * 8
     # The second masked image of each class is the one whose mask the subset uses.
     blackened = [1, 9, 17]
-    expected = images[:24].copy()
-    halves = expected[blackened]
-    halves[:, :, SIDE // 2 :] = 0
+    expected = wbc_data.pictures(names)
+    masked = wbc_data.pictures([names[place] for place in blackened], masked=True)
     if mask_use == "replace":
-        expected[blackened] = halves
+        expected[blackened] = masked
     elif mask_use == "append":
-        expected = np.concatenate([expected, halves])
+        expected = np.concatenate([expected, masked])
         assert labels[24:] == [0, 1, 2]
     np.testing.assert_array_equal(pixels, expected)
     # Test images are masked only where training images are replaced, and never doubled.
-    test = images[24:].copy()
+    names = [row["id"] for row in wbc_data.rows("test")]
+    test = wbc_data.pictures(names)
     if mask_use == "replace":
-        test[[0, 4, 8], :, SIDE // 2 :] = 0
+        test[::4] = wbc_data.pictures(names[::4], masked=True)
     np.testing.assert_array_equal(pixels_in(trained_on["test"]), test)
     assert trained_on["test"].labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
 
@@ -217,14 +205,14 @@ def test_training_images_by_the_use_of_masks(
 def test_a_subset_trains_on_its_images_only(trained_on, options_for, wbc_data, files, tmp_path):
     rows = read_csv(files / "subset.csv")[::5]
     write_csv(tmp_path / "few.csv", ["id", "label", "mask"], rows)
-    assert call("train_wbc", **options_for(tmp_path, subset=tmp_path / "few.csv")) == 0
+    assert call(TRAINER, **options_for(tmp_path, subset=tmp_path / "few.csv")) == 0
     images = np.load(wbc_data.file("images.npy"))
     np.testing.assert_array_equal(pixels_in(trained_on["train"]), images[:24:5])
     assert len(trained_on["test"]) == 12
 
 
 def test_encoders_start_from_their_checkpoints(trained_on, options_for, files, tmp_path):
-    assert call("train_wbc", **options_for(tmp_path, COMBINED)) == 0
+    assert call(TRAINER, **options_for(tmp_path, COMBINED)) == 0
     encoders = trained_on["model"].encoders
     assert list(encoders) == ["pRCC_autoencoder", "resnet_cam16"]
     assert encoders["pRCC_autoencoder"].trained_blocks == ()
@@ -234,57 +222,30 @@ def test_encoders_start_from_their_checkpoints(trained_on, options_for, files, t
     assert trained_on["model"].head.in_features == 6 + 512
 
 
-def test_an_autoencoder_of_another_image_size_is_one_line(options_for, files, tmp_path, capsys):
-    options = options_for(tmp_path, COMBINED[:1], encoder_checkpoints=[files / "larger.pt"])
-    line = failure(capsys, "train_wbc", **options)
+def test_an_autoencoder_of_another_image_size_is_one_line(options_for, tmp_path, capsys):
+    options = options_for(tmp_path, COMBINED[:1], autoencoder="larger")
+    line = failure(capsys, TRAINER, **options)
     assert "larger.pt takes images of 64 pixels, these have 32" in line
     assert "images.size" in line
     assert list(tmp_path.iterdir()) == []
 
 
 def test_masks_without_their_files_are_one_line(options_for, tmp_path, capsys):
-    line = failure(capsys, "train_wbc", **options_for(tmp_path, mask_use="replace"))
+    options = options_for(tmp_path) | {"mask_use": "replace"}
+    line = failure(capsys, TRAINER, **options)
     assert "--masked" in line
 
 
 @pytest.mark.parametrize("name", ["index", "subset", "ids"])
 def test_a_missing_input_is_one_line(options_for, tmp_path, capsys, name):
-    options = options_for(tmp_path, **{name: tmp_path / "nowhere.csv"})
-    assert "nowhere.csv does not exist" in failure(capsys, "train_wbc", **options)
-
-
-def test_the_best_epoch_on_validation_images_is_kept(options_for, files, wbc_data, tmp_path):
-    rows = read_csv(files / "subset.csv")
-    held_out = {next(row["id"] for row in rows if row["label"] == label) for label in CLASSES}
-    marked = [row | {"part": "validation" if row["id"] in held_out else "train"} for row in rows]
-    write_csv(tmp_path / "subset.csv", ["id", "label", "mask", "part"], marked)
-    options = options_for(
-        tmp_path,
-        subset=tmp_path / "subset.csv",
-        validation=tmp_path / "validation.csv",
-        training=TRAINING | {"epochs": 4},
-    )
-    assert call("train_wbc", **options) == 0
-    assert json.loads((tmp_path / "record.json").read_text())["training_images"] == len(rows) - 3
-    history = read_csv(tmp_path / "history.csv")
-    scores = [
-        (float(row["validation_accuracy"]), -float(row["validation_loss"])) for row in history
-    ]
-    chosen = [row["selected"] for row in history].index("1")
-    assert scores[chosen] == max(scores)
-    assert [row["selected"] for row in history].count("1") == 1
-    # Predictions are of that epoch, on both sets.
-    for name, column in (("predictions", "test"), ("validation", "validation")):
-        found = read_csv(tmp_path / f"{name}.csv")
-        right = sum(row["label"] == row["predicted"] for row in found) / len(found)
-        assert right == pytest.approx(float(history[chosen][f"{column}_accuracy"]))
-    assert {row["id"] for row in read_csv(tmp_path / "validation.csv")} == held_out
+    options = options_for(tmp_path) | {name: tmp_path / "nowhere.csv"}
+    assert "nowhere.csv does not exist" in failure(capsys, TRAINER, **options)
 
 
 def test_a_diverged_run_is_a_state_not_a_crash(options_for, tmp_path, capsys):
     settings = TRAINING | {"learning_rate": 1e30, "epochs": 6, "schedule": "constant"}
-    options = options_for(tmp_path, training=settings, validation=tmp_path / "validation.csv")
-    assert call("train_wbc", **options) == 0
+    options = options_for(tmp_path, training=settings, validation=True)
+    assert call(TRAINER, **options) == 0
     assert "lower the learning rate" in capsys.readouterr().err
     assert json.loads((tmp_path / "record.json").read_text())["state"] == "diverged"
     assert load_classifier(tmp_path / "checkpoint.pt")[1]["state"] == "diverged"

@@ -29,8 +29,8 @@ class StoredRows:
         self.rows = rows
         self.parts = list(parts)
         self.starts = torch.tensor([0, *accumulate(map(len, parts))])
-        if device.type == "cuda":
-            self._move_to_device()
+        if device.type == "cuda" and self._fits_on_gpu():
+            self.make_resident()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -40,13 +40,16 @@ class StoredRows:
         """Of one row, as it is stored."""
         return self.parts[0].shape[1:]
 
-    def _move_to_device(self) -> None:
+    def _fits_on_gpu(self) -> bool:
+        held = int((self.rows >= 0).sum())
+        size = held * self.shape.numel() * self.parts[0].element_size()
+        return size <= RESIDENT_SHARE * torch.cuda.mem_get_info(self.device)[0]
+
+    def make_resident(self) -> None:
+        """Copy all rows that are held to the device; from then on batches are taken from there."""
         held = self.rows >= 0
-        wanted, first = self.rows[held], self.parts[0]
-        size = len(wanted) * self.shape.numel() * first.element_size()
-        if size > RESIDENT_SHARE * torch.cuda.mem_get_info(self.device)[0]:
-            return
-        resident = torch.empty((len(wanted), *self.shape), dtype=first.dtype, device=self.device)
+        wanted, dtype = self.rows[held], self.parts[0].dtype
+        resident = torch.empty((len(wanted), *self.shape), dtype=dtype, device=self.device)
         for places in torch.arange(len(wanted)).split(CHUNK):
             resident[places[0] : places[-1] + 1] = self._gather(wanted[places]).to(self.device)
         self.parts = [resident]
