@@ -1,10 +1,9 @@
 """The command line of the subsets: drawn ones, and given ones matched by class and file name."""
 
-import json
 import shutil
 
 import pytest
-from builders import CLASSES, call, failure, half_mask, picture, save
+from builders import CLASSES, PLACES, call, failure, half_mask, picture, save
 
 from fewlabels.core.files import read_csv
 from fewlabels.data.subsets import draw_subset
@@ -33,9 +32,11 @@ def given(wbc_data, tmp_path):
         save(half_mask(), folder / "train/mask" / label / "95-8-27-0_0_1.png")
     return folder, {
         "given_folder": folder,
-        "classes": json.dumps(CLASSES),
-        "aliases": {"Eosinophils": "Eosinophil"},
-        "train_split": "train",
+        "layout": {
+            **PLACES,
+            "aliases": {"Eosinophils": "Eosinophil"},
+            "splits": {"train": "train", "test": "val"},
+        },
     }
 
 

@@ -112,7 +112,7 @@ def test_a_folder_of_unlabelled_images_none_of_them_usable(tmp_path):
     folder.mkdir()
     (folder / "a.jpg").write_bytes(b"broken")
     files = {"index": tmp_path / "index.csv", "problems": tmp_path / "problems.csv"}
-    assert call("index_images", folder=folder, **files) == 0
+    assert call("index_images", folder=folder, layout={}, **files) == 0
     problems = read_csv(files["problems"])
     assert kinds(problems) == [("undecodable_image", "a.jpg"), ("empty_class", ".")]
 
@@ -181,6 +181,7 @@ def test_a_missing_folder_is_one_line(tmp_path, capsys):
         capsys,
         "index_images",
         folder=tmp_path / "nowhere",
+        layout={},
         index=tmp_path / "index.csv",
         problems=tmp_path / "problems.csv",
     )
