@@ -129,7 +129,14 @@ def run(arguments: argparse.Namespace) -> None:
     )[:SHEET_PAIRS]
     pair_sheet(
         arguments.thumbnails,
-        [(sheet_title(row), *pictures_of(row, packed_of)) for row in shown],
+        [
+            (
+                sheet_title(row),
+                picture_of(row, "first", packed_of),
+                picture_of(row, "second", packed_of),
+            )
+            for row in shown
+        ],
         empty_text="no copies were found",
     )
 
@@ -143,11 +150,9 @@ def sheet_title(row: dict) -> str:
     )
 
 
-def pictures_of(row: dict, packed_of: dict[str, Pictures]) -> list[np.ndarray]:
-    return [
-        packed_of[row[f"{side}_dataset"]].rows([(row[f"{side}_id"], "plain")])[0]
-        for side in ("first", "second")
-    ]
+def picture_of(row: dict, side: str, packed_of: dict[str, Pictures]) -> np.ndarray:
+    """The image on one side of a pair, first or second."""
+    return packed_of[row[f"{side}_dataset"]].rows([(row[f"{side}_id"], "plain")])[0]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

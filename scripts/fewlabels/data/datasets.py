@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from fewlabels.core.errors import UserError, did_you_mean
 from fewlabels.data.folders import FolderScan
 from fewlabels.data.found_images import FoundImage, Problem, is_image_file, parse_group
+from fewlabels.data.image_tables import TableRow, read_table
 from fewlabels.data.layouts import ROLES, Layout
-from fewlabels.data.tables import TableRow, read_table
 
 
 def listing_hash(folder: Path | str) -> str:
@@ -151,7 +151,8 @@ def scan_dataset(
     if layout.table is not None:
         images, problems = _scan_table(root, layout, external)
         if not images:
-            raise UserError(f"{root / layout.table} names no images that can be used")
+            why = problems[0].detail if problems else "it has no rows"
+            raise UserError(f"{root / layout.table} names no images that can be used: {why}")
         return images, problems
     scan = FolderScan(root, layout, external)
     scan.run()
