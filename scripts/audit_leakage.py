@@ -29,7 +29,7 @@ from fewlabels.audit.leakage import (
 )
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.files import read_csv, write_csv, write_text
-from fewlabels.data.packed_images import PackedImages, open_packed
+from fewlabels.data.pictures import Pictures, open_pictures
 from fewlabels.data.slides import check_slides
 from fewlabels.reporting.figures import pair_sheet
 
@@ -41,7 +41,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--datasets", nargs="+", required=True, help="names, in the files' order")
     parser.add_argument("--indexes", nargs="+", required=True, help="CSVs of index_images")
     parser.add_argument("--images", nargs="+", required=True, help=".npy files of pack_images")
-    parser.add_argument("--ids", nargs="+", required=True, help="CSVs of pack_images")
     parser.add_argument("--external", nargs="*", default=[], help="those that are test sets alone")
     parser.add_argument("--grouped-index", help="CSV of split_by_group")
     parser.add_argument("--distance", type=int, required=True, help="most bits of 64 that differ")
@@ -55,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
 def split_parts(
     dataset: str,
     index: Sequence[dict[str, str]],
-    packed: PackedImages,
+    packed: Pictures,
     small: np.ndarray,
     names: str,
 ) -> list[Part]:
@@ -63,7 +62,7 @@ def split_parts(
     parts = []
     for split in dict.fromkeys(row["split"] for row in index):
         rows = [row for row in index if row["split"] == split]
-        pictures = small[[packed.row_of[row["id"]] for row in rows]]
+        pictures = small[[packed.row_of[row["id"], "plain"] for row in rows]]
         parts.append(Part(dataset, split, rows, Thumbnails(pictures), names))
     return parts
 
@@ -96,15 +95,15 @@ def write_report(
 
 def run(arguments: argparse.Namespace) -> None:
     parts: list[Part] = []
-    packed_of: dict[str, PackedImages] = {}
-    for dataset, index_path, array, ids in zip(
-        *(arguments.datasets, arguments.indexes, arguments.images, arguments.ids), strict=True
+    packed_of: dict[str, Pictures] = {}
+    for dataset, index_path, array in zip(
+        arguments.datasets, arguments.indexes, arguments.images, strict=True
     ):
         index = read_csv(index_path)
         if dataset == "wbc":
             check_slides(index)
-        packed_of[dataset] = open_packed(array, ids)
-        small = thumbnails(packed_of[dataset].array)
+        packed_of[dataset] = open_pictures([array])
+        small = thumbnails(packed_of[dataset].arrays[0])
         # An external set may hold images of wbc's own slides.
         names = "wbc" if dataset in arguments.external else dataset
         parts += split_parts(dataset, index, packed_of[dataset], small, names)
@@ -130,7 +129,14 @@ def run(arguments: argparse.Namespace) -> None:
     )[:SHEET_PAIRS]
     pair_sheet(
         arguments.thumbnails,
-        [(sheet_title(row), *pictures_of(row, packed_of)) for row in shown],
+        [
+            (
+                sheet_title(row),
+                picture_of(row, "first", packed_of),
+                picture_of(row, "second", packed_of),
+            )
+            for row in shown
+        ],
         empty_text="no copies were found",
     )
 
@@ -144,11 +150,9 @@ def sheet_title(row: dict) -> str:
     )
 
 
-def pictures_of(row: dict, packed_of: dict[str, PackedImages]) -> list[np.ndarray]:
-    return [
-        packed_of[row[f"{side}_dataset"]].rows([row[f"{side}_id"]])[0]
-        for side in ("first", "second")
-    ]
+def picture_of(row: dict, side: str, packed_of: dict[str, Pictures]) -> np.ndarray:
+    """The image on one side of a pair, first or second."""
+    return packed_of[row[f"{side}_dataset"]].rows([(row[f"{side}_id"], "plain")])[0]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

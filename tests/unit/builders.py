@@ -20,6 +20,8 @@ CLASSES = ["Neutrophil", "Basophil", "Eosinophil"]
 #: Mean colours far from each other: a network tells them after a few steps.
 COLOURS = {"Neutrophil": (30, 30, 200), "Basophil": (200, 30, 30), "Eosinophil": (30, 200, 30)}
 SIDE = 32
+#: Where the images of :func:`write_labelled` lie, but for the splits.
+PLACES = {"images": "{split}/data/{class}", "masks": "{split}/mask/{class}", "classes": CLASSES}
 
 ON_CPU = {"device": "cpu", "precision": "float32", "threads": 1}
 
@@ -143,12 +145,12 @@ class Prepared:
     @property
     def packed(self) -> dict[str, Path]:
         """Options of a script that reads the packed images."""
-        return {"images": self.out / "images.npy", "ids": self.out / "ids.csv"}
+        return {"images": self.out / "images.npy"}
 
     @property
     def masked(self) -> dict[str, Path]:
         """Options of a script that reads the masked images as well."""
-        return {"masked": self.out / "masked.npy", "masked_ids": self.out / "masked_ids.csv"}
+        return {"masked": self.out / "masked.npy"}
 
     def rows(self, split: str) -> list[dict[str, str]]:
         """The index's rows of one split."""
@@ -167,14 +169,17 @@ class Prepared:
         return np.stack(found)
 
 
-def index(raw: Path, out: Path, splits: dict[str, str], **options: object) -> int:
+def index(
+    raw: Path,
+    out: Path,
+    splits: dict[str, str],
+    group_pattern: str | None = None,
+    **options: object,
+) -> int:
     """Run index_images on a labelled data set."""
-    options = {"classes": json.dumps(CLASSES), "splits": splits, **options}
-    return call(
-        "index_images",
-        **{"folder": raw, "index": out / "index.csv", "problems": out / "problems.csv"},
-        **options,
-    )
+    files = {"folder": raw, "index": out / "index.csv", "problems": out / "problems.csv"}
+    layout = {**PLACES, "splits": splits, "group_pattern": group_pattern}
+    return call("index_images", **{**files, "layout": layout, **options})
 
 
 def pack(raw: Path, out: Path, **options: object) -> int:
@@ -182,9 +187,7 @@ def pack(raw: Path, out: Path, **options: object) -> int:
     files = {
         "index": out / "index.csv",
         "images": out / "images.npy",
-        "ids": out / "ids.csv",
         "masks": out / "masks.npy",
-        "mask_ids": out / "mask_ids.csv",
     }
     return call("pack_images", **{"folder": raw, **files, "size": SIDE, **options})
 
@@ -194,11 +197,8 @@ def apply_masks(out: Path, **options: object) -> int:
     files = {
         "index": out / "index.csv",
         "images": out / "images.npy",
-        "ids": out / "ids.csv",
         "masks": out / "masks.npy",
-        "mask_ids": out / "mask_ids.csv",
         "masked": out / "masked.npy",
-        "masked_ids": out / "masked_ids.csv",
         "contact_sheet": out / "sheet.png",
     }
     return call("apply_masks", **{**files, **options})

@@ -48,7 +48,6 @@ def audit(raw, tmp_path):
         files = {
             "indexes": [tmp_path / "index.csv"],
             "images": [tmp_path / "images.npy"],
-            "ids": [tmp_path / "ids.csv"],
             "pairs": tmp_path / "pairs.csv",
             "report": tmp_path / "leakage.md",
             "thumbnails": tmp_path / "thumbnails.png",
@@ -120,9 +119,7 @@ def test_external_images_and_the_grouped_split_are_compared(audit, tmp_path):
     shutil.rmtree(tmp_path / "raw")
     tables()
     files = {"indexes": [tmp_path / "index.csv", table]}
-    files |= {
-        key: [tmp_path / name] * 2 for key, name in (("images", "images.npy"), ("ids", "ids.csv"))
-    }
+    files["images"] = [tmp_path / "images.npy"] * 2
     rows = audit(
         **files,
         datasets=["wbc", "Other"],
@@ -147,7 +144,7 @@ def test_slides_that_name_the_class_are_refused(audit, tmp_path, capsys):
     options = {"datasets": ["wbc"], "distance": 6, "correlation": 0.96}
     options |= {
         name: [tmp_path / file]
-        for name, file in (("indexes", "index.csv"), ("images", "images.npy"), ("ids", "ids.csv"))
+        for name, file in (("indexes", "index.csv"), ("images", "images.npy"))
     }
     outputs = {name: tmp_path / f"new_{name}" for name in ("pairs", "report", "thumbnails")}
     line = failure(capsys, "audit_leakage", **options, **outputs)
