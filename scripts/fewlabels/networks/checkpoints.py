@@ -78,14 +78,16 @@ def check_state(
         raise UserError(f"{source} does not fit {network} ({reason}): give another file")
 
 
-def load_state(module: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:
-    """Load a state dict whole.
+def load_state(
+    module: nn.Module, state: Mapping[str, Tensor], source: Path | str, in_place: bool = False
+) -> None:
+    """Load a state dict whole; ``in_place``: its tensors become the module's own, without a copy.
 
     Raises:
         UserError: names or shapes differ.
     """
     check_state(module.state_dict(), state, source, "the network")
-    module.load_state_dict(dict(state))
+    module.load_state_dict(dict(state), assign=in_place)
 
 
 def under(state: Mapping[str, Tensor], prefix: str) -> State:
