@@ -127,6 +127,12 @@ class BlockGraph:
                 end = place
         return end
 
+    def _overwrites(self, node: fx.Node) -> bool:
+        """Whether a node works in place, and would change activations that are kept."""
+        path = self._module(node)
+        module = self.body[0].get_submodule(path) if path else None
+        return bool(getattr(module, "inplace", False) or node.kwargs.get("inplace"))
+
     def _crossing(self, place: int) -> list[fx.Node]:
         """Computed values from before ``place`` that are used from there on."""
         later = set(self.nodes[place:])
@@ -143,6 +149,8 @@ class BlockGraph:
         copies: dict[fx.Node, fx.Node] = {}
         if start is not None:
             copies[start] = graph.placeholder("activations")
+            if any(self._overwrites(user) for user in start.users):
+                copies[start] = graph.call_method("clone", (copies[start],))
 
         def copy(node: fx.Node) -> fx.Node:
             if node not in copies:  # a parameter that was read before

@@ -59,7 +59,14 @@ def check_model(model: str) -> None:
     """
     library, name = split_model(model)
     known = _known_models(library)
-    if name.partition(".")[0] in known and (library == "timm" or name in known):
+    name, _, tag = name.partition(".")
+    if name in known and not tag:
+        return
+    if name in known and library == "timm":
+        try:
+            timm.get_pretrained_cfg(f"{name}.{tag}")
+        except RuntimeError as error:
+            raise UserError(f"unknown model '{model}': {error}") from error
         return
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean '{library}/{near[0]}'?" if near else f"see {library}'s list_models()"
@@ -91,7 +98,8 @@ def build_model(
             return _build_timm(name, image_size, options)
     except (AssertionError, ValueError) as error:
         raise UserError(
-            f"{model} can't be built for images of {image_size} pixels ({error}): "
+            f"{model} can't be built for images of {image_size} pixels "
+            f"({' '.join(str(error).split())[:150]}): "
             "choose another images.size or another model"
         ) from error
 
@@ -112,10 +120,6 @@ def _build_timm(name: str, image_size: int, options: dict[str, Any]) -> nn.Modul
     except TypeError as error:  # most models take images of any size
         if "img_size" not in str(error):
             raise
-    except RuntimeError as error:
-        if "pretrained tag" not in str(error):
-            raise
-        raise UserError(f"unknown model 'timm/{name}': {error}") from error
     return timm.create_model(name, **options)
 
 
@@ -128,7 +132,7 @@ def find_head(network: nn.Module, model: str) -> Head:
     linear = [name for name, part in network.named_modules() if isinstance(part, nn.Linear)]
     name = linear[-1] if linear else ""
     if split_model(model)[0] == "timm":
-        name = network.pretrained_cfg["classifier"]
+        name = network.pretrained_cfg.get("classifier")
     part = network.get_submodule(name) if isinstance(name, str) and name in linear else None
     if not isinstance(part, nn.Linear) or part.bias is None:
         raise UserError(f"{model} does not end in one linear layer: choose another model")
@@ -151,7 +155,12 @@ def torchvision_weights(name: str) -> Any:
 
 
 def library_normalisation(model: str) -> Normalisation:
-    """How images are standardised for the library's own weights; ImageNet's where it does not say."""
+    """How images are standardised for the library's own weights; ImageNet's where it does not say.
+
+    Raises:
+        UserError: the library has no such model.
+    """
+    check_model(model)
     library, name = split_model(model)
     if library == "timm":
         config = timm.get_pretrained_cfg(name)
