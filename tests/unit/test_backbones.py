@@ -259,6 +259,8 @@ def test_a_kept_graph_uses_the_encoders_present_parameters():
     with torch.no_grad():
         twin.body.cls_token.zero_()
     assert encoder.body.cls_token.abs().sum() > 0
+    whole = Backbone("timm/test_vit", SIZE)  # not traced
+    assert copy.deepcopy(whole).double()(batch).dtype == torch.float64
 
 
 @pytest.mark.parametrize(("batch_norm", "moves"), [("trained", {"layer4.1"}), ("frozen", set())])

@@ -1,5 +1,8 @@
 """A classification model of torchvision or timm as an encoder."""
 
+from collections.abc import Sequence
+from typing import Literal, Self
+
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +15,14 @@ from fewlabels.networks.library import (
     library_normalisation,
     take_head_off,
 )
+
+
+def _whole_body(holder: nn.Module, images: Tensor) -> Tensor:
+    return holder.get_submodule("body")(images)
+
+
+def _nothing(holder: nn.Module, features: Tensor) -> Tensor:
+    return features
 
 
 class Backbone(Encoder):
@@ -50,7 +61,11 @@ class Backbone(Encoder):
     def network(self) -> nn.Module:
         return self.body
 
-    def open_blocks(self, names, batch_norm="trained") -> None:
+    def open_blocks(
+        self,
+        names: Sequence[str] | Literal["all"],
+        batch_norm: Literal["trained", "frozen"] = "trained",
+    ) -> None:
         super().open_blocks(names, batch_norm)
         self._cut = self._graph.cut(self.leading_frozen()) if self._graph else self._whole()
 
@@ -62,12 +77,12 @@ class Backbone(Encoder):
         ]
         if frozen < blocks or any(is_random(p) for path, p in inside if path not in self._opened):
             return None
-        return Cut(blocks, lambda encoder, x: encoder.body(x), lambda encoder, x: x, ())
+        return Cut(blocks, _whole_body, _nothing, ())
 
     def _in_block(self, path: str) -> bool:
         return any(path == name or path.startswith(f"{name}.") for name in self.block_names)
 
-    def train(self, mode: bool = True) -> "Backbone":
+    def train(self, mode: bool = True) -> Self:
         super().train(mode)
         # Dropout between frozen blocks is as fixed as they are, so that their output can be kept.
         for path in self._cut.plain_modules if self._cut else ():

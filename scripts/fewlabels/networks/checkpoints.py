@@ -232,8 +232,8 @@ def load_classifier(path: Path | str) -> tuple[Classifier, Metadata]:
     model = Classifier(encoders, len(metadata["classes"]))
     single = _single_backbone(model)
     if single:
-        name, encoder = single
-        head = f"{encoder.head_name}."
+        name, backbone = single
+        head = f"{backbone.head_name}."
         below = {f"encoders.{name}.{k}": value for k, value in without(state, head).items()}
         state = below | {f"head.{key}": value for key, value in under(state, head).items()}
     for name, encoder in encoders.items():

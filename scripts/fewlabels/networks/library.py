@@ -132,7 +132,7 @@ def find_head(network: nn.Module, model: str) -> Head:
     linear = [name for name, part in network.named_modules() if isinstance(part, nn.Linear)]
     name = linear[-1] if linear else ""
     if split_model(model)[0] == "timm":
-        name = network.pretrained_cfg.get("classifier")
+        name = getattr(network, "pretrained_cfg", {}).get("classifier")
     part = network.get_submodule(name) if isinstance(name, str) and name in linear else None
     if not isinstance(part, nn.Linear) or part.bias is None:
         raise UserError(f"{model} does not end in one linear layer: choose another model")
@@ -166,12 +166,12 @@ def library_normalisation(model: str) -> Normalisation:
         config = timm.get_pretrained_cfg(name)
         if config is None:
             return IMAGENET
-        return Normalisation(tuple(config.mean), tuple(config.std))
+        return Normalisation.from_plain({"mean": config.mean, "std": config.std})
     weights = torchvision_weights(name)
     if weights is None:
         return IMAGENET
     presets = weights.transforms()
-    return Normalisation(tuple(presets.mean), tuple(presets.std))
+    return Normalisation.from_plain({"mean": presets.mean, "std": presets.std})
 
 
 def resize_positions(
@@ -182,11 +182,11 @@ def resize_positions(
         key, wanted = "encoder.pos_embedding", network.encoder.pos_embedding
         if key in state and _differs_in_length(state[key], wanted):
             return dict(interpolate_embeddings(image_size, network.patch_size, dict(state)))
-    wanted, patches = getattr(network, "pos_embed", None), getattr(network, "patch_embed", None)
-    if "pos_embed" in state and isinstance(wanted, Tensor) and hasattr(patches, "grid_size"):
+    wanted = getattr(network, "pos_embed", None)
+    side = getattr(getattr(network, "patch_embed", None), "grid_size", None)
+    if "pos_embed" in state and isinstance(wanted, Tensor) and side:
         found = state["pos_embed"]
         if _differs_in_length(found, wanted):
-            side = patches.grid_size
             tokens = wanted.shape[1] - side[0] * side[1]
             resized = resample_abs_pos_embed(found, list(side), num_prefix_tokens=tokens)
             return state | {"pos_embed": resized}
