@@ -6,7 +6,7 @@ A section is declared once, as a class: its types and bounds check the config, i
 
 import argparse
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -98,9 +98,12 @@ def _keys_at(model: Any, path: tuple) -> list[str]:
             model = fields[step].annotation
         else:
             # An entry of a map, or a member of a union, whose tag pydantic puts into the path.
-            members = getattr(model, "__args__", ())
+            members = [
+                get_args(member)[0] if get_origin(member) is Annotated else member
+                for member in get_args(model)
+            ]
             named = [m for m in members if step in _tags(m)]
-            inner = [m for m in members if _is_section(m) or getattr(m, "__args__", ())]
+            inner = [m for m in members if _is_section(m) or get_args(m)]
             model = named[0] if named else inner[-1] if inner else model
     return list(getattr(model, "model_fields", {}))
 
