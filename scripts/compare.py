@@ -91,8 +91,9 @@ def family(
         if reason:
             found = Comparison({"state": reason})
         else:
-            found = compare(mine, other, metric)
-            rows = difference_rows(mine, other, replicates, metric)
+            pair = [[scored for scored in side if scored] for side in (mine, other)]
+            found = compare(*pair, metric)
+            rows = difference_rows(*pair, replicates, metric)
             single += [common | row for row in rows]
         found.row = {**common, "replicate": "mean", **found.row}
         comparisons.append(found)

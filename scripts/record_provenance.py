@@ -90,9 +90,9 @@ def recorded(folder: Path) -> dict[str, list]:
 
 def entries(value: object, key: str = "") -> Iterator[tuple[str, object]]:
     """Every value below a config's section, by its dotted key."""
-    parts = value.items() if isinstance(value, dict) else []
-    parts = enumerate(value) if isinstance(value, list) else parts
-    for name, part in parts:
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    for name, part in value.items() if isinstance(value, dict) else ():
         inner = f"{key}.{name}" if key else str(name)
         yield inner, part
         yield from entries(part, inner)

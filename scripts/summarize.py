@@ -115,9 +115,11 @@ def readable(tables: Tables, settings: SummarySettings) -> str:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    names = (arguments.metrics, arguments.comparisons, arguments.spread, arguments.costs)
     tables = Tables(
-        *map(read_csv, names),
+        read_csv(arguments.metrics),
+        read_csv(arguments.comparisons),
+        read_csv(arguments.spread),
+        read_csv(arguments.costs),
         read_run_sheet(arguments.runs),
         [pretrained_table(entry) for entry in arguments.tables],
     )

@@ -12,17 +12,8 @@ METRIC_COLUMNS = [
     *("low", "high", "interval", "state"),
 ]
 COMPARISON_COLUMNS = [
-    *(
-        "arm",
-        "baseline",
-        "fraction",
-        "test_set",
-        "metric",
-        "replicate",
-        "difference",
-        "low",
-        "high",
-    ),
+    *("arm", "baseline", "fraction", "test_set", "metric", "replicate"),
+    *("difference", "low", "high"),
     *("equivalent", "verdict", "needed_replicates", "needed_images", "state"),
 ]
 #: (arm, fraction): accuracy of the last epoch, macro-F1, best accuracy; of seed 1. Seed 2 has 2 points more.
@@ -68,14 +59,8 @@ def metric_rows(seeds=("1", "2")):
 def comparison(fraction, verdict, **more):
     common = {"arm": "combinedNet", "baseline": "resnet", "test_set": "test", "replicate": "mean"}
     values = {"difference": -1, "low": -2.5, "high": 0.5, "equivalent": "false"}
-    return {
-        **common,
-        **values,
-        "metric": "accuracy",
-        "fraction": fraction,
-        "verdict": verdict,
-        **more,
-    }
+    place = {"metric": "accuracy", "fraction": fraction, "verdict": verdict}
+    return common | values | place | more
 
 
 COMPARISONS = [comparison("100", "undecided", needed_replicates=12), comparison("1", "better")]
@@ -388,8 +373,15 @@ def test_one_arm_at_one_fraction_with_one_seed_and_nothing_pretrained(options, t
     assert {row["table"] for row in read_csv(options["summary"])} == {"1"}
 
 
+def test_two_replicates_without_comparisons(options, tmp_path):
+    write_csv(tmp_path / "comparisons.csv", COMPARISON_COLUMNS, [])
+    assert "hence wide intervals: run 5 or more." in readable(options)
+
+
 def test_no_note_on_the_baseline_where_there_is_one(options):
-    assert "no baseline" not in readable(options)
+    text = readable(options)
+    assert "no baseline" not in text
+    assert "wide intervals and few verdicts: run 5 or more." in text
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ def notes(tables: Tables, settings: SummarySettings) -> list[str]:
         )
     if 1 < len(replicates) < 5:
         lines.append(
-            f"{len(replicates)} replicates hardly tell how far replicates spread, hence wide intervals and few "
-            "verdicts: run 5 or more."
+            f"{len(replicates)} replicates hardly tell how far replicates spread, hence wide intervals"
+            f"{' and few verdicts' if tables.comparisons else ''}: run 5 or more."
         )
     if baselines := list(dict.fromkeys(row["baseline"] for row in tables.comparisons)):
         named = ", ".join(f"`{name}`" for name in baselines)
