@@ -1,6 +1,7 @@
 """Tell apart how much the drawn subset and the initialisation spread the results.
 
-Reads the crossed runs of the run sheet, one of each pair of subset seed and initialisation seed. Writes a CSV with one row per arm, fraction and metric (accuracy, macro_f1):
+Reads the crossed runs of the run sheet, one of each pair of subset seed and initialisation seed. Writes a CSV
+with one row per arm, fraction and metric (accuracy, macro_f1):
   arm, fraction, metric, subsets, initialisations, mean, sd_subset, sd_initialisation, sd_rest, state
 in points: standard deviations of the subset, of the initialisation, and of the rest (their interaction and noise), by a
 two-way random-effects analysis of variance without replication (see docs/statistics.md). All runs share their test
