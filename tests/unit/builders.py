@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from fewlabels.core.files import read_csv, write_csv
+from fewlabels.core.run_sheet import Run, write_run_sheet
 from fewlabels.statistics.predictions import Predictions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -355,4 +356,26 @@ def write_index(path: Path, train: str, test: str, slides: Sequence[str] = ()) -
     for row in rows:
         row |= {"pixel_sha256": f"hash of {row['id']}", "mask_sha256": f"mask of {row['id']}"}
     write_csv(path, ["id", "split", "label", "slide", "pixel_sha256", "mask_sha256"], rows)
+    return path
+
+
+def write_sheet(
+    path: Path,
+    arms: Sequence[str],
+    fractions: Sequence[str],
+    seeds: Sequence[int],
+    baselines: dict[str, str] | None = None,
+    more: Sequence[Run] = (),
+) -> Path:
+    """Write a run sheet of a full grid of the target ``cells``, and ``more`` runs behind it.
+
+    ``baselines``: arm -> the arm it is compared with.
+    """
+    grid = [
+        Run(arm, "cells", fraction, seed, seed, baseline=(baselines or {}).get(arm, ""))
+        for arm in arms
+        for fraction in fractions
+        for seed in seeds
+    ]
+    write_run_sheet(path, [*grid, *more])
     return path

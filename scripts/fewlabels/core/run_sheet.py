@@ -3,11 +3,12 @@
 It is made once from the config. Rules and scripts take runs and their paths from here and never parse a path.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from fewlabels.core.errors import UserError
+from fewlabels.core.errors import UserError, did_you_mean
 from fewlabels.core.files import read_csv, write_csv
 
 #: The target's own test images, among the test sets.
@@ -17,6 +18,16 @@ OWN_TEST_SET = "test"
 def run_pattern(target: str) -> str:
     """A run's name below its folders, with Snakemake's wildcards."""
     return f"replicate{{replicate}}/{{arm}}_{target}_{{fraction}}"
+
+
+def fraction_of(stem: str) -> str:
+    """The fraction that the stem of a run's file tells; "" where it is none's.
+
+    >>> fraction_of("resnet_wbc_0.5"), fraction_of("resnet_wbc_10_on_TestA"), fraction_of("resnet_cam16")
+    ('0.5', '10', '')
+    """
+    found = re.search(r"_([0-9]+(?:\.[0-9]+)?)(?:_on_[A-Za-z0-9]+)?$", stem)
+    return found[1] if found else ""
 
 
 def seeds_label(subset_seed: int, initialisation_seed: int) -> str:
@@ -116,6 +127,19 @@ def tabled(runs: Iterable[Run]) -> list[Run]:
 def crossed(runs: Iterable[Run]) -> list[Run]:
     """The runs that cross subset and initialisation seeds."""
     return [run for run in runs if run.crossed]
+
+
+def runs_of_arm(runs: Sequence[Run], arm: str) -> list[Run]:
+    """The runs of one arm.
+
+    Raises:
+        UserError: there are none.
+    """
+    found = [run for run in runs if run.arm == arm]
+    if not found:
+        arms = in_order(run.arm for run in runs)
+        raise UserError(f"--arm '{arm}' is not among the runs: {did_you_mean(arm, arms)}")
+    return found
 
 
 def in_order(values: Iterable[str]) -> list[str]:

@@ -22,8 +22,8 @@ def slides_of(rows: Sequence[Row], unknown: str = "id") -> list[str]:
     ]
 
 
-def check_slides(rows: Sequence[Row]) -> None:
-    """Refuse slides of the target that are class names in disguise, such as a file name's cell type.
+def check_slides(rows: Sequence[Row], dataset: str) -> None:
+    """Refuse slides of a data set that are class names in disguise, such as a file name's cell type.
 
     They are when each holds a single class (homogeneity 1: Rosenberg & Hirschberg 2007, EMNLP-CoNLL, p. 410)
     and there are at most twice as many as classes.
@@ -39,7 +39,7 @@ def check_slides(rows: Sequence[Row]) -> None:
         return
     if homogeneity_score(labels, slides) > 1 - 1e-9:
         raise UserError(
-            f"datasets.wbc.group_pattern: what it takes for a slide ({sorted(set(slides))[0]!r}, ...) is the "
+            f"datasets.{dataset}.group_pattern: what it takes for a slide ({sorted(set(slides))[0]!r}, ...) is the "
             f"class itself: each of its {len(set(slides))} 'slides' holds one class. Mend the pattern, or set it to null"
         )
 
