@@ -237,9 +237,9 @@ def draw_subset(data: Prepared, path: Path, fraction: str, seed: int, **options:
 def write_autoencoder(path: Path, seed: int = 1, **changes: object) -> Path:
     """Write a checkpoint of an untrained autoencoder of the sizes AUTOENCODER."""
     import torch
+    from fewlabels.networks.encoders import Autoencoder
 
     from fewlabels.networks.checkpoints import save_checkpoint
-    from fewlabels.networks.encoders import Autoencoder
 
     sizes = {**AUTOENCODER, **changes}
     torch.manual_seed(seed)

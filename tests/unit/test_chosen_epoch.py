@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from builders import CLASSES, TRAINING, train, write_autoencoder, write_subset
+from fewlabels.networks.encoders import Classifier, ConvolutionalEncoder
 from image_sets import CPU, images_of
 from torch import Tensor, nn
 
 from fewlabels.core.files import read_csv
 from fewlabels.networks.checkpoints import load_classifier
-from fewlabels.networks.encoders import Classifier, ConvolutionalEncoder
 from fewlabels.training import loop
 
 SIZE = 8

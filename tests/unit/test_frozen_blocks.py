@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from builders import TRAINING
+from fewlabels.networks.encoders import Classifier, ConvolutionalEncoder, Encoder, ResNet18Encoder
 from image_sets import CPU, images_of
 from watching import steps_taken
 
-from fewlabels.networks.encoders import Classifier, ConvolutionalEncoder, Encoder, ResNet18Encoder
 from fewlabels.training import loop
 
 SIZE = 32

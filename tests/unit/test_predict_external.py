@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 from builders import CLASSES, COLOURS, ON_CPU, SIDE, call, failure, index, pack, picture, save
+from fewlabels.networks.encoders import Classifier, ResNet18Encoder
 from image_sets import CPU, images_of
 
 from fewlabels.core.files import read_csv
 from fewlabels.networks.checkpoints import classifier_state, save_checkpoint
-from fewlabels.networks.encoders import Classifier, ResNet18Encoder
 from fewlabels.training.loop import predict
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from builders import TRAINING
+from fewlabels.networks.encoders import Autoencoder, Classifier, ConvolutionalEncoder
 from image_sets import CPU, images_of
 from torch.nn import functional
 from watching import Pose, Step, pixels_reaching, pose, signposts, steps_taken
 
-from fewlabels.networks.encoders import Autoencoder, Classifier, ConvolutionalEncoder
 from fewlabels.training import loop
 from fewlabels.training.stored_rows import StoredRows
 

@@ -107,3 +107,11 @@ class Cluster(Pretraining):
 AnyPretraining = Annotated[
     Supervised | Autoencoder | Extract | Cluster, Field(discriminator="method")
 ]
+
+#: Name of each method -> its class.
+METHODS: dict[str, type[Pretraining]] = {
+    "supervised": Supervised,
+    "autoencoder": Autoencoder,
+    "extract": Extract,
+    "cluster": Cluster,
+}

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from fewlabels.core.settings import EncoderChoice, Label, MaskUse, Section, Seed, Share
+from fewlabels.data.layouts import Layout
 from fewlabels.pretraining.settings import AnyPretraining
 
 Name = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9]*$")]
@@ -15,6 +16,9 @@ Policy = Literal["stop", "warn"]
 Leak = Literal["error", "warn", "ignore"]
 
 
+CacheUse = Annotated[Literal["auto", "always", "off"], MaskUse.__metadata__[0]]
+
+
 class Paths(Section):
     results: Text
     logs: Text
@@ -22,35 +26,9 @@ class Paths(Section):
     resources: Text
 
 
-class Splits(Section):
-    train: Text | None = None
-    validation: Text | None = None
-    test: Text | None = None
+class Dataset(Layout):
+    """A set of images: where they lie, and what is known of them besides."""
 
-
-class Dataset(Section):
-    """A set of images: a folder and the pattern of its subfolders, or a table."""
-
-    folder: Text | None = Field(None, description="relative to `data_root`, or absolute")
-    table: Text | None = Field(
-        None, description="in place of a folder: CSV with path, label, split, mask, slide, field"
-    )
-    images: str = Field(
-        "", description="subfolders of the images, of {split} and {class}; empty: none"
-    )
-    masks: str | None = Field(None, description="subfolders of the masks; null: there are none")
-    mask_name: str = Field("{stem}", description="name of an image's mask, without its ending")
-    classes: list[Label] = Field([], description="empty: without labels")
-    aliases: dict[str, Label] = Field(
-        {}, description="other spelling -> class; unused ones are ignored"
-    )
-    splits: Splits = Field(Splits(), description="role -> what stands for {split}")
-    holdout: Share | None = Field(
-        None, description="of a set without test images: so much of it is held out as test"
-    )
-    group_pattern: str | None = Field(
-        None, description="regular expression of file names, with the groups slide and field"
-    )
     true_types: Text | None = Field(
         None, description="CSV (id, type) that clusters are compared with"
     )
@@ -58,7 +36,11 @@ class Dataset(Section):
     @property
     def has_test(self) -> bool:
         """Whether it has test images, so far as the config tells (a table may name some)."""
-        return bool(self.splits.test or self.holdout or self.table)
+        return bool(self.splits.get("test") or self.holdout or self.table)
+
+    def layout(self) -> dict[str, Any]:
+        """Where the images lie, for index_images and draw_subsets."""
+        return self.plain("true_types")
 
 
 class External(Section):
@@ -184,9 +166,7 @@ class Compute(Section):
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "float32", "bfloat16"]
     threads: int = Field(ge=1)
-    feature_cache: Annotated[Literal["auto", "always", "off"], MaskUse.__metadata__[0]] = Field(
-        description="of frozen blocks"
-    )
+    feature_cache: CacheUse = Field(description="of frozen blocks")
     feature_cache_gb: float = Field(gt=0)
 
 

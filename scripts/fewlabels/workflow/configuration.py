@@ -1,6 +1,5 @@
 """From what Snakemake read to a checked config; every complaint is one line with the remedy."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +7,8 @@ from pydantic import ValidationError
 
 from fewlabels.core.errors import UserError, did_you_mean
 from fewlabels.core.settings import TrainingSettings, describe
-from fewlabels.workflow.config_model import Config, Dataset
+from fewlabels.data.layouts import Layout, check_layout
+from fewlabels.workflow.config_model import Config, Dataset, External
 
 #: Where keys of the config's earlier form went.
 MOVED = {
@@ -61,11 +61,11 @@ def _check_datasets(config: Config) -> None:
             + did_you_mean(config.target, list(config.datasets))
         )
     for name, dataset in config.datasets.items():
-        _check_group_pattern(f"datasets.{name}", dataset.group_pattern)
+        check_layout(f"datasets.{name}", dataset)
     for name, external in config.external.items():
         if name in config.datasets:
             raise UserError(f"key 'external.{name}': a data set has that name: choose another")
-        _check_group_pattern(f"external.{name}", external.group_pattern)
+        check_layout(f"external.{name}", external_layout(config, external))
     check_target(config.target, config.datasets[config.target])
 
 
@@ -85,20 +85,16 @@ def check_target(name: str, target: Dataset) -> None:
         )
 
 
-def _check_group_pattern(key: str, pattern: str | None) -> None:
-    if pattern is None:
-        return
-    try:
-        groups = set(re.compile(pattern).groupindex)
-    except re.error as error:
-        raise UserError(
-            f"key '{key}.group_pattern' is no regular expression ({error}): mend it"
-        ) from None
-    if not groups or groups - {"slide", "field"}:
-        raise UserError(
-            f"key '{key}.group_pattern' must name the groups (?P<slide>...) "
-            "and, if wanted, (?P<field>...), and no others"
-        )
+def external_layout(config: Config, external: External) -> Layout:
+    """Where the images of a further test set lie; its classes are the target's."""
+    target = config.datasets[config.target]
+    return Layout(
+        folder=external.folder,
+        images=external.images,
+        classes=target.classes,
+        aliases=target.aliases if external.aliases is None else external.aliases,
+        group_pattern=external.group_pattern,
+    )
 
 
 def _check_subsets(config: Config) -> None:
