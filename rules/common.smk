@@ -121,9 +121,7 @@ def pathvar(name):
 
 
 def data_root():
-    return (
-        f"{pathvar('resources')}/synthetic/images" if SYNTHETIC else CONFIG.data_root
-    )
+    return f"{pathvar('resources')}/synthetic/images" if SYNTHETIC else CONFIG.data_root
 
 
 def layout_of(dataset):
@@ -219,7 +217,9 @@ RUN_OF = {run.path(""): run for run in RUNS}
 
 def run_of(wildcards):
     """The row of the run sheet that the wildcards of a run name."""
-    name = RUN.format(**{key: wildcards[key] for key in ("replicate", "arm", "fraction")})
+    name = RUN.format(
+        **{key: wildcards[key] for key in ("replicate", "arm", "fraction")}
+    )
     return RUN_OF[f"/{name}.csv"]
 
 
@@ -252,7 +252,9 @@ def arm_index(wildcards):
 def run_subset(wildcards):
     seed = run_of(wildcards).subset_seed
     suffix = split_suffix(wildcards.arm)
-    return f"<results>/subsets/replicate{seed}/{TARGET}_{wildcards.fraction}{suffix}.csv"
+    return (
+        f"<results>/subsets/replicate{seed}/{TARGET}_{wildcards.fraction}{suffix}.csv"
+    )
 
 
 def validation_flags(wildcards):
@@ -297,7 +299,9 @@ def encoder_file(name):
 
 
 def encoder_checkpoints(wildcards):
-    return [encoder_file(choice.encoder) for choice in arm_of(wildcards).recipe.encoders]
+    return [
+        encoder_file(choice.encoder) for choice in arm_of(wildcards).recipe.encoders
+    ]
 
 
 def arm_encoders(wildcards):
@@ -328,7 +332,9 @@ def networks_to_check():
             continue
         for place, choice in enumerate(arm.recipe.encoders):
             key = f"arms.{arm.name}.encoders.{place}.trained"
-            entries.append((key, choice.encoder, choice.encoder, {"trained": choice.trained}))
+            entries.append(
+                (key, choice.encoder, choice.encoder, {"trained": choice.trained})
+            )
     for name, entry in PRETRAINING.items():
         if isinstance(entry, Supervised):
             key = f"pretraining.{name}.trained"

@@ -237,7 +237,7 @@ rule record_provenance:
         runtime=growing(15),
     params:
         results=results_folder,
-        config=as_json(config),
+        config=whole_config,
         containers=containers_in_use(),
     shell:
         "python {input.script:q}"

@@ -145,7 +145,12 @@ def pretraining_options(name):
         words += ["--node", entry.node]
         words += ["--train-only"] if entry.dataset == TARGET else []
     elif isinstance(entry, Cluster):
-        words += ["--pca-dimensions", entry.pca_dimensions, "--clusters", entry.clusters]
+        words += [
+            "--pca-dimensions",
+            entry.pca_dimensions,
+            "--clusters",
+            entry.clusters,
+        ]
         words += ["--seed", entry.seed]
     else:
         words += ["--channels", *entry.channels, "--latent-size", entry.latent_size]
@@ -189,9 +194,11 @@ def tables_of_pretrained():
         {
             "name": name,
             "title": PRETRAINING[name].title or name,
-            "quality": None
-            if PRETRAINING[name].labels is None
-            else cluster_quality(PRETRAINING[name].labels),
+            "quality": (
+                None
+                if PRETRAINING[name].labels is None
+                else cluster_quality(PRETRAINING[name].labels)
+            ),
         }
         for name in PRETRAINED_CLASSIFIERS
     ]
@@ -277,6 +284,11 @@ def external_flags(wildcards, input):
         return ""
     indexes = " ".join(map(shlex.quote, input.external_indexes))
     return f"--external {' '.join(EXTERNAL)} --external-indexes {indexes}"
+
+
+def whole_config(wildcards):
+    """As JSON. A function, as patterns of folders hold braces that Snakemake would fill in."""
+    return as_json(config)
 
 
 def containers_in_use():

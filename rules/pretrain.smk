@@ -6,10 +6,10 @@ for pretraining, entry in PRETRAINING.items():
         name:
             f"pretrain_{pretraining}"
         input:
+            **pretraining_inputs(pretraining),
             script=script_of("pretrain"),
             library=library_of("pretrain", entry.method),
             gates=pretraining_gates(pretraining),
-            **pretraining_inputs(pretraining),
         output:
             **pretraining_outputs(pretraining),
         log:
