@@ -165,8 +165,16 @@ def pretraining_options(name):
     return " ".join(shlex.quote(str(word)) for word in words)
 
 
-def pretraining_flags(names, kind):
-    return " ".join(f"--{name.replace('_', '-')} {{{kind}.{name}:q}}" for name in names)
+def pretraining_files(name):
+    """A function that gives the flags of a pretraining's files."""
+    read, written = pretraining_inputs(name), pretraining_outputs(name)
+
+    def flags(wildcards, input, output):
+        paths = [(key, input[key]) for key in read]
+        paths += [(key, output[key]) for key in written]
+        return " ".join(flag(f"--{key.replace('_', '-')}", path) for key, path in paths)
+
+    return flags
 
 
 def true_types(dataset):

@@ -1,4 +1,5 @@
 # Pretraining: one rule for each that an arm needs, all by one script; what differs is declared with its method.
+# Nothing below `shell` may name the loop's variables: it is read when the job runs.
 
 for pretraining, entry in PRETRAINING.items():
 
@@ -24,13 +25,9 @@ for pretraining, entry in PRETRAINING.items():
             runtime=growing(240),
         params:
             method=entry.method,
+            files=pretraining_files(pretraining),
             options=pretraining_options(pretraining),
             compute_threads=THREADS,
         shell:
             "OMP_NUM_THREADS={params.compute_threads} OPENBLAS_NUM_THREADS={params.compute_threads}"
-            " python {input.script:q} {params.method}"
-            + " "
-            + pretraining_flags(pretraining_inputs(pretraining), "input")
-            + " {params.options} "
-            + pretraining_flags(pretraining_outputs(pretraining), "output")
-            + " > {log:q} 2>&1"
+            " python {input.script:q} {params.method} {params.files} {params.options} > {log:q} 2>&1"
