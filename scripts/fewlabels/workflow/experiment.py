@@ -31,7 +31,7 @@ class Experiment:
 
     Attributes:
         arms: name -> arm, in the order of the tables.
-        pretraining: those that some arm needs, in the order of their tables.
+        pretraining: those that some arm needs, in the order of their tables: by name.
         backbones: those that some arm or pretraining needs.
         datasets: the target first, then the sources.
         runs: the run sheet.
@@ -61,21 +61,21 @@ def plan_experiment(config: Config) -> Experiment:
                 raise UserError(
                     f"key 'arms.{name}.encoders' names an encoder twice: keep one of them"
                 )
-        # The order of declaration is that of the tables.
+        # By name: Snakemake puts what an overlay names before the rest, so that no order of declaration lasts.
         return Experiment(
             arms=arms,
             pretraining={
                 name: entry
-                for name, entry in config.pretraining.items()
+                for name, entry in sorted(config.pretraining.items())
                 if name in closure.pretraining
             },
-            backbones=[name for name in config.backbones if name in closure.backbones],
+            backbones=[name for name in sorted(closure.backbones)],
             datasets=[
                 config.target,
                 *(
                     name
-                    for name in config.datasets
-                    if name in closure.datasets and name != config.target
+                    for name in sorted(closure.datasets)
+                    if name != config.target
                 ),
             ],
             runs=_runs(config, arms),
