@@ -41,7 +41,7 @@ TRAINING = {
 AUTOENCODER_TRAINING = {key: TRAINING[key] for key in TRAINING if key != "class_weights"}
 
 #: The script that trains one arm, and the files that it always writes.
-TRAINER = "train_wbc"
+TRAINER = "train_classifier"
 OUTPUTS = ("checkpoint.pt", "history.csv", "predictions.csv", "record.json")
 #: Sizes of the autoencoder of :func:`write_autoencoder`.
 AUTOENCODER = {"channels": [4, 8], "latent_size": 6, "image_size": SIDE}
@@ -237,13 +237,13 @@ def draw_subset(data: Prepared, path: Path, fraction: str, seed: int, **options:
 def write_autoencoder(path: Path, seed: int = 1, **changes: object) -> Path:
     """Write a checkpoint of an untrained autoencoder of the sizes AUTOENCODER."""
     import torch
-    from fewlabels.networks.encoders import Autoencoder
 
-    from fewlabels.networks.checkpoints import save_checkpoint
+    from fewlabels.networks.autoencoder import Autoencoder
+    from fewlabels.networks.checkpoints import description, save_checkpoint
 
-    sizes = {**AUTOENCODER, **changes}
     torch.manual_seed(seed)
-    save_checkpoint(path, Autoencoder(**sizes).state_dict(), sizes)
+    model = Autoencoder(**{**AUTOENCODER, **changes})
+    save_checkpoint(path, model.state_dict(), description(model.encoder))
     return path
 
 
@@ -256,7 +256,7 @@ def training_options(
     training: dict[str, object] = TRAINING,
     seed: int = 1,
     mask_use: str = "off",
-    activations: Sequence[Path] = (),
+    features: Sequence[Path] = (),
     validation: bool = False,
     **changes: object,
 ) -> dict[str, object]:
@@ -274,10 +274,13 @@ def training_options(
         "mask_use": mask_use,
         "subset": subset,
         "encoders": json.dumps(
-            [{"encoder": name, "trained": trained} for name, (_, trained) in encoders.items()]
+            [
+                {"encoder": name, "trained": trained, "batch_norm": "trained"}
+                for name, (_, trained) in encoders.items()
+            ]
         ),
         "encoder_checkpoints": [path for path, _ in encoders.values()],
-        **({"activations": list(activations)} if activations else {}),
+        **({"features": list(features)} if features else {}),
         "classes": CLASSES,
         "training": training,
         "seed": seed,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import SIDE, Prepared, prepare, write_labelled
+from builders import SIDE, Prepared, call, prepare, write_labelled
 
 from fewlabels.core.files import write_csv
 from fewlabels.data.pictures import COLUMNS, table_rows
@@ -36,11 +36,8 @@ def prcc_data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def resnet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights of torchvision's ResNet-18."""
-    import torch
-    from torchvision.models import resnet18
-
+    """Random weights of torchvision's ResNet-18, as fetch_weights writes them."""
     path = tmp_path_factory.mktemp("weights") / "resnet18.pth"
-    torch.manual_seed(0)
-    torch.save(resnet18(weights=None).state_dict(), path)
+    options = {"backbone": "imagenet_resnet18", "model": "torchvision/resnet18"}
+    assert call("fetch_weights", **options, weights="random", image_size=SIDE, output=path) == 0
     return path
