@@ -5,7 +5,7 @@ with the external test sets, and wbc's training images with themselves (validati
 Looked for, in this order, an image pair being listed under the first that fits:
   bytes            the same file
   pixels           the same pixels in another file
-  near_duplicates  the same picture flipped, turned by right angles, encoded anew, resized (see wbc/duplicates.py)
+  near_duplicates  the same picture flipped, turned by right angles, encoded anew, resized (see fewlabels/audit/duplicates.py)
   slide, field     images of one slide, of one microscope field, by their names
 Writes all findings (pairs), counts in words (report), and the pairs of pictures side by side (thumbnails).
 What a finding leads to is decided by check_leakage.

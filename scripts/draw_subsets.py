@@ -3,7 +3,7 @@
 Writes a CSV with one row per image: id, label, mask (1 where the subset uses the image's mask), part (train, or validation:
 not trained on, but used to choose the epoch; see --validation-share and wbc/subsets.py).
 Drawn: nested and stratified, floor(fraction x images) images and floor(fraction x masks) masks of each class,
-at least one image of each (see wbc/subsets.py). Given (--given-folder): the images whose class and file name
+at least one image of each (see fewlabels/data/subsets.py). Given (--given-folder): the images whose class and file name
 stand in <given folder>/train/data, with the masks in <given folder>/train/mask; the seed plays no part.
 """
 

@@ -1,1 +1,1 @@
-"""Ways of pretraining, one file per method."""
+"""What pretraining needs besides training: clusters of features."""
