@@ -18,7 +18,7 @@ container: TORCH_IMAGE
 include: "rules/data.smk"
 include: "rules/images.smk"
 include: "rules/pretrain.smk"
-include: "rules/activations.smk"
+include: "rules/feature_cache.smk"
 include: "rules/classify.smk"
 include: "rules/leakage.smk"
 include: "rules/evaluate.smk"
@@ -39,4 +39,4 @@ rule all:
         collect("<results>/figures/confusion/{arm}.png", arm=ARMS),
         "<results>/leakage/leakage.md",
         "<results>/leakage/slide_only.csv",
-        collect("<results>/masked/{dataset}_contact_sheet.png", dataset=LABELLED),
+        collect("<results>/masked/{dataset}_contact_sheet.png", dataset=MASKED),

@@ -1,29 +1,30 @@
-# The white blood cell classifiers: one run per arm, fraction and replicate.
+# The target's classifiers: one run per arm, fraction and replicate.
 
 
-rule train_wbc:
+rule train_classifier:
     input:
-        script=script_of("train_wbc"),
-        library=library_of("train_wbc"),
+        script=script_of("train_classifier"),
+        library=library_of("train_classifier"),
         index=arm_index,
-        images="<results>/images/wbc.npy",
-        ids="<results>/images/wbc_ids.csv",
+        images=f"<results>/images/{TARGET}.npy",
+        table=f"<results>/images/{TARGET}.csv",
         masked=arm_masked_images,
-        masked_ids=arm_masked_ids,
+        masked_table=arm_masked_table,
         subset=run_subset,
         encoder_checkpoints=encoder_checkpoints,
-        activations=arm_activations,
+        features=arm_features,
+        networks=ancient("<results>/check_networks.csv"),
         leakage=ancient("<results>/leakage/check_leakage.csv"),
     output:
-        checkpoint="<results>/models/replicate{replicate}/{arm}_wbc_{fraction}.pt",
-        history="<results>/history/replicate{replicate}/{arm}_wbc_{fraction}.csv",
-        predictions="<results>/predictions/replicate{replicate}/{arm}_wbc_{fraction}.csv",
+        checkpoint=f"<results>/models/{RUN}.pt",
+        history=f"<results>/history/{RUN}.csv",
+        predictions=f"<results>/predictions/{RUN}.csv",
         validation=validation_output(),
-        record="<results>/records/replicate{replicate}/{arm}_wbc_{fraction}.json",
+        record=f"<results>/records/{RUN}.json",
     log:
-        "<logs>/train_wbc/replicate{replicate}/{arm}_wbc_{fraction}.log",
+        f"<logs>/train_classifier/{RUN}.log",
     benchmark:
-        "<benchmarks>/train_wbc/replicate{replicate}/{arm}_wbc_{fraction}.tsv"
+        f"<benchmarks>/train_classifier/{RUN}.tsv"
     priority: most_images_first
     threads: THREADS
     resources:
@@ -31,29 +32,28 @@ rule train_wbc:
         mem_mb=growing(8000),
         runtime=growing(480),
     params:
-        masked=masked_flags,
+        masked=masked_flag,
         mask_use=arm_masks,
         encoders=arm_encoders,
-        activations=activations_flag,
-        classes=config["datasets"]["wbc"]["classes"],
-        training=classifier_training(),
+        features=features_flag,
+        classes=list(CONFIG.datasets[TARGET].classes),
+        training=arm_training,
         held_out=validation_output_flag,
         seed=initialisation_seed,
-        resize=config["images"]["resize"],
-        device=config["compute"]["device"],
-        precision=config["compute"]["precision"],
+        resize=CONFIG.images.resize,
+        device=CONFIG.compute.device,
+        precision=CONFIG.compute.precision,
         compute_threads=THREADS,
     shell:
         "python {input.script:q}"
         " --index {input.index:q}"
         " --images {input.images:q}"
-        " --ids {input.ids:q}"
         " {params.masked}"
         " --mask-use {params.mask_use}"
         " --subset {input.subset:q}"
         " --encoders {params.encoders:q}"
         " --encoder-checkpoints {input.encoder_checkpoints:q}"
-        " {params.activations}"
+        " {params.features}"
         " --classes {params.classes:q}"
         " --training {params.training:q}"
         " --seed {params.seed}"
@@ -73,31 +73,30 @@ rule predict_external:
     input:
         script=script_of("predict_external"),
         library=library_of("predict_external"),
-        checkpoint="<results>/models/replicate{replicate}/{arm}_wbc_{fraction}.pt",
+        checkpoint=f"<results>/models/{RUN}.pt",
         index="<results>/images/{external}_index.csv",
         images="<results>/images/{external}.npy",
-        ids="<results>/images/{external}_ids.csv",
+        table="<results>/images/{external}.csv",
     output:
-        predictions="<results>/predictions/replicate{replicate}/{arm}_wbc_{fraction}_on_{external}.csv",
+        predictions=f"<results>/predictions/{RUN}_on_{{external}}.csv",
     log:
-        "<logs>/predict_external/replicate{replicate}/{arm}_wbc_{fraction}_on_{external}.log",
+        f"<logs>/predict_external/{RUN}_on_{{external}}.log",
     benchmark:
-        "<benchmarks>/predict_external/replicate{replicate}/{arm}_wbc_{fraction}_on_{external}.tsv"
+        f"<benchmarks>/predict_external/{RUN}_on_{{external}}.tsv"
     threads: THREADS
     resources:
         gpu=GPU,
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        device=config["compute"]["device"],
-        precision=config["compute"]["precision"],
+        device=CONFIG.compute.device,
+        precision=CONFIG.compute.precision,
         compute_threads=THREADS,
     shell:
         "python {input.script:q}"
         " --checkpoint {input.checkpoint:q}"
         " --index {input.index:q}"
         " --images {input.images:q}"
-        " --ids {input.ids:q}"
         " --device {params.device}"
         " --precision {params.precision}"
         " --threads {params.compute_threads}"

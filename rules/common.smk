@@ -10,17 +10,18 @@ from pathlib import Path
 REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-from fewlabels.networks.blocks import ENCODER_KINDS, blocks_of, last_frozen_block
-from fewlabels.workflow.configuration import (
-    add_grouped_arms,
-    check_config,
-    fraction_label,
-    normalise_config,
-)
-from fewlabels.data.datasets import listing_hash
-from fewlabels.workflow.dependencies import modules_of
 from fewlabels.core.errors import UserError
-from fewlabels.statistics.predictions import crossed_replicate
+from fewlabels.core.run_sheet import run_pattern
+from fewlabels.data.datasets import dataset_hash
+from fewlabels.data.layouts import Layout
+from fewlabels.pretraining.settings import Cluster, Extract, Supervised
+from fewlabels.workflow.configuration import external_layout, load_config
+from fewlabels.workflow.dependencies import modules_of
+from fewlabels.workflow.experiment import (
+    dataset_of,
+    plan_experiment,
+    pretraining_training,
+)
 
 # `python` in a rule means the interpreter that runs Snakemake, whether its environment is activated or
 # not. A container has a PATH of its own.
@@ -29,57 +30,57 @@ os.environ.update(
 )
 
 try:
-    normalise_config(config)
-    check_config(config, REPOSITORY / "schemas" / "config.schema.yaml")
-    add_grouped_arms(config)
+    CONFIG = load_config(config)
+    EXPERIMENT = plan_experiment(CONFIG)
+    PRETRAINING = EXPERIMENT.pretraining
+    PRETRAINING_SETTINGS = {
+        name: pretraining_training(CONFIG, name)
+        for name, entry in PRETRAINING.items()
+        if entry.ignores is not None
+    }
 except UserError as error:
     sys.exit(f"error: {error}")
 
-LABELLED = ["wbc", "cam16"]
-DATASETS = [*LABELLED, "prcc"]
-EXTERNAL = sorted(config["external"])
-ARMS = config["experiment"]["arms"]
-REPLICATES = [str(seed) for seed in config["experiment"]["replicates"]]
-FRACTIONS = [fraction_label(fraction) for fraction in config["subsets"]["fractions"]]
-# Extra runs <subset seed>x<initialisation seed>; given subsets leave nothing to cross.
-CROSSED_REPLICATES = [
-    str(seed)
-    for seed in config["experiment"]["crossed"]["replicates"]
-    if str(seed) in REPLICATES and config["subsets"]["source"] == "drawn"
+TARGET = CONFIG.target
+DATASETS = EXPERIMENT.datasets
+EXTERNAL = sorted(CONFIG.external)
+ARMS = list(EXPERIMENT.arms)
+RUNS = EXPERIMENT.runs
+TABLED = [run for run in RUNS if run.tabled]
+CROSSED = [run for run in RUNS if run.crossed]
+FRACTIONS = list(dict.fromkeys(run.fraction for run in TABLED))
+RUN = run_pattern(TARGET)
+FIGURES = sorted(
+    figure for figure, arm in CONFIG.table.figures.items() if arm in EXPERIMENT.arms
+)
+# Pretrained classifiers have a table each.
+PRETRAINED_CLASSIFIERS = [
+    name for name, entry in PRETRAINING.items() if isinstance(entry, Supervised)
 ]
-CROSSED_FRACTIONS = [
-    fraction_label(fraction)
-    for fraction in config["experiment"]["crossed"]["fractions"]
-    if fraction_label(fraction) in FRACTIONS and len(CROSSED_REPLICATES) > 1
-]
-CROSSED_RUNS = [
-    crossed_replicate(subset, initialisation)
-    for subset in CROSSED_REPLICATES
-    for initialisation in CROSSED_REPLICATES
-]
-FIGURES = sorted(config["table"]["figures"])
-PRETRAINED_CLASSIFIERS = ["pRCC_clustered_resnet", "resnet_cam16"]
-PRETRAINED = [*PRETRAINED_CLASSIFIERS, "pRCC_autoencoder"]
+PRETRAINED = [name for name, entry in PRETRAINING.items() if entry.gives == "encoder"]
+MASKED = [name for name in DATASETS if CONFIG.datasets[name].masks]
 # How the epoch of the predictions is chosen; with `validation` runs also write predictions on validation images.
-SELECTION = config["classification"]["selection"]
-SYNTHETIC = config["synthetic"]["draw"]
-THREADS = config["compute"]["threads"]
+SELECTION = CONFIG.experiment.selection
+SYNTHETIC = CONFIG.synthetic.draw
+THREADS = CONFIG.compute.threads
 # A GPU job takes one GPU; with device: cpu none, so that a laptop trains several models at a time.
-GPU = 0 if config["compute"]["device"] == "cpu" else 1
+GPU = 0 if CONFIG.compute.device == "cpu" else 1
 
 # Of jobs that could start, the higher one goes first: what everything waits for, the longest pretraining, the rest of
 # it, then the runs with the most images, so that no core is left with a long one at the end.
-PRIORITY = {"images": 1003, "cam16": 1002, "pretraining": 1001}
+PRIORITY = {"images": 1003, "labelled": 1002, "pretraining": 1001}
 
 
 wildcard_constraints:
     dataset="|".join([*DATASETS, *EXTERNAL]),
     external="[A-Za-z][A-Za-z0-9]*",
     split="|_grouped",
-    network="resnet18|vgg16",
-    encoder="|".join(ENCODER_KINDS),
-    block=r"[a-z]+[0-9]*(?:\.[0-9]+)?",
+    backbone="[A-Za-z][A-Za-z0-9_]*",
+    source="default|packaged|random|given",
+    encoder="|".join([*CONFIG.backbones, *CONFIG.pretraining]),
+    frozen="all|before-[A-Za-z0-9_.+]+",
     pixels="plain|masked",
+    views="asis|flips|turns|flips\\+turns",
     part="(?:all|test|replicate[0-9]+)(?:_grouped)?",
     image="torch|tools",
     digest="[0-9a-f]{12}",
@@ -93,11 +94,11 @@ def script_of(rule_name):
     return f"scripts/{rule_name}.py"
 
 
-def library_of(rule_name):
+def library_of(rule_name, method=None):
     """The library modules that a rule's script imports, so that an edit reruns just their users."""
-    modules = modules_of(
-        REPOSITORY / script_of(rule_name), REPOSITORY / "scripts" / "fewlabels"
-    )
+    package = REPOSITORY / "scripts" / "fewlabels"
+    more = [package / "pretraining" / f"{method}.py"] if method else []
+    modules = modules_of(REPOSITORY / script_of(rule_name), package, *more)
     return [path.relative_to(REPOSITORY).as_posix() for path in modules]
 
 
@@ -120,34 +121,39 @@ def pathvar(name):
 
 
 def data_root():
-    return (
-        f"{pathvar('resources')}/synthetic/images" if SYNTHETIC else config["data_root"]
-    )
+    return f"{pathvar('resources')}/synthetic/images" if SYNTHETIC else CONFIG.data_root
 
 
-def entry_of(dataset):
-    """The config's entry of a data set; an external test set takes from wbc what it does not say."""
-    if dataset not in EXTERNAL:
-        return config["datasets"][dataset]
-    wbc = config["datasets"]["wbc"]
-    defaults = {"aliases": wbc["aliases"], "group_pattern": None}
-    return defaults | config["external"][dataset] | {"classes": wbc["classes"]}
+def layout_of(dataset):
+    if dataset in EXTERNAL:
+        return external_layout(CONFIG, CONFIG.external[dataset])
+    return Layout(**CONFIG.datasets[dataset].layout())
+
+
+def layout_json(wildcards):
+    return as_json(layout_of(wildcards.dataset).plain())
+
+
+def external_flag(wildcards):
+    return "--external" if wildcards.dataset in EXTERNAL else ""
 
 
 def folder_of(dataset):
-    return os.path.join(data_root(), entry_of(dataset)["folder"])
+    """Where a data set's paths start from: its folder, or the data root of a table."""
+    return os.path.join(data_root(), layout_of(dataset).folder or "")
 
 
 def is_drawn(dataset):
     """Whether the data set lies among the synthetic images."""
-    return SYNTHETIC and not os.path.isabs(entry_of(dataset)["folder"])
+    return SYNTHETIC and not os.path.isabs(layout_of(dataset).folder or "/")
 
 
 def raw_folder(wildcards):
     """The raw folder of a data set; asking for it is what a run without data fails on."""
     section = "external" if wildcards.dataset in EXTERNAL else "datasets"
+    key = "table" if layout_of(wildcards.dataset).table else "folder"
     return existing_folder(
-        folder_of(wildcards.dataset), f"{section}.{wildcards.dataset}.folder"
+        folder_of(wildcards.dataset), f"{section}.{wildcards.dataset}.{key}"
     )
 
 
@@ -161,147 +167,184 @@ def existing_folder(folder, key):
 
 
 @cache
-def hash_of_listing(folder):
-    return listing_hash(folder)
+def hash_of_images(folder, layout):
+    try:
+        return dataset_hash(folder, Layout.from_json(layout))
+    except UserError as error:
+        sys.exit(f"error: {error}")
 
 
 def raw_listing(wildcards):
     """Changes when images come or go. Synthetic images have their manifest as an input instead."""
     if is_drawn(wildcards.dataset):
         return "synthetic"
-    return hash_of_listing(raw_folder(wildcards))
+    return hash_of_images(raw_folder(wildcards), layout_json(wildcards))
 
 
 def synthetic_manifest(wildcards):
     return "<resources>/synthetic/manifest.csv" if SYNTHETIC else []
 
 
-def dataset_value(key, default):
-    """Access one key of the wildcard's data set, as JSON."""
-
-    def value(wildcards):
-        return as_json(entry_of(wildcards.dataset).get(key, default))
-
-    return value
-
-
-def group_pattern_flag(wildcards):
-    return flag("--group-pattern", entry_of(wildcards.dataset)["group_pattern"])
-
-
-def true_types(wildcards):
-    if SYNTHETIC:
-        return "<resources>/synthetic/prcc_types.csv"
-    return config["datasets"]["prcc"]["true_types"] or []
-
-
-def true_types_flag(wildcards, input):
-    return flag("--true-types", input.true_types)
-
-
 def is_given(fraction):
-    return config["subsets"]["source"] == "given" and fraction != "100"
+    return CONFIG.subsets.source == "given" and fraction != "100"
 
 
 def given_folder(wildcards):
     if not is_given(wildcards.fraction):
         return ""
-    folder = config["subsets"]["given"][wildcards.fraction]
+    folder = CONFIG.subsets.given[wildcards.fraction]
     return existing_folder(
         os.path.join(data_root(), folder), f"subsets.given.{wildcards.fraction}"
     )
 
 
-def given_folder_flag(wildcards):
-    return flag("--given-folder", given_folder(wildcards))
+def given_folder_flags(wildcards):
+    folder = given_folder(wildcards)
+    if not folder:
+        return ""
+    layout = as_json(layout_of(TARGET).plain())
+    return f"{flag('--given-folder', folder)} {flag('--layout', layout)}"
 
 
 def given_listing(wildcards):
-    return (
-        hash_of_listing(given_folder(wildcards)) if is_given(wildcards.fraction) else ""
+    if not is_given(wildcards.fraction):
+        return ""
+    return hash_of_images(given_folder(wildcards), as_json(layout_of(TARGET).plain()))
+
+
+RUN_OF = {run.path(""): run for run in RUNS}
+
+
+def run_of(wildcards):
+    """The row of the run sheet that the wildcards of a run name."""
+    name = RUN.format(
+        **{key: wildcards[key] for key in ("replicate", "arm", "fraction")}
     )
+    return RUN_OF[f"/{name}.csv"]
 
 
-def seeds_of(replicate):
-    """Subset seed and initialisation seed: the replicate "2" has 2 for both, "1x2" has 1 and 2."""
-    subset, _, initialisation = replicate.partition("x")
-    return subset, initialisation or subset
+def arm_of(wildcards):
+    return EXPERIMENT.arms[wildcards.arm]
 
 
 def initialisation_seed(wildcards):
-    return seeds_of(wildcards.replicate)[1]
+    return run_of(wildcards).initialisation_seed
 
 
 def subset_seed(wildcards):
     # Given subsets are the same for every replicate, and so is every image at 100 %.
-    return 0 if is_given(wildcards.fraction) else int(seeds_of(wildcards.replicate)[0])
+    return 0 if is_given(wildcards.fraction) else int(wildcards.replicate)
 
 
 def split_suffix(arm):
     """What the files of an arm's split are called after: nothing for the given one."""
-    return "_grouped" if config["arms"][arm].get("split") == "grouped" else ""
+    return "_grouped" if EXPERIMENT.arms[arm].split == "grouped" else ""
+
+
+def index_of(dataset, suffix=""):
+    return f"<results>/images/{dataset}{suffix}_index.csv"
 
 
 def arm_index(wildcards):
-    return f"<results>/images/wbc{split_suffix(wildcards.arm)}_index.csv"
+    return index_of(TARGET, split_suffix(wildcards.arm))
 
 
 def run_subset(wildcards):
-    subset, _ = seeds_of(wildcards.replicate)
+    seed = run_of(wildcards).subset_seed
     suffix = split_suffix(wildcards.arm)
-    return f"<results>/subsets/replicate{subset}/wbc_{wildcards.fraction}{suffix}.csv"
+    return (
+        f"<results>/subsets/replicate{seed}/{TARGET}_{wildcards.fraction}{suffix}.csv"
+    )
 
 
 def validation_flags(wildcards):
-    if config["classification"]["selection"] != "validation":
+    if SELECTION != "validation":
         return ""
-    share = flag("--validation-share", config["subsets"]["validation_share"])
+    share = flag("--validation-share", CONFIG.subsets.validation_share)
     return f"{share} --keep-slides-whole" if wildcards.split else share
 
 
 def validation_output():
     """Predictions on the validation images, where there may be some."""
-    if config["classification"]["selection"] != "validation":
-        return []
-    return "<results>/validation/replicate{replicate}/{arm}_wbc_{fraction}.csv"
+    return f"<results>/validation/{RUN}.csv" if SELECTION == "validation" else []
 
 
 def validation_output_flag(wildcards, output):
     return flag("--validation", output.validation)
 
 
-def classifier_training():
-    """The settings of the WBC classifiers' training, as JSON."""
-    return as_json(
-        {k: v for k, v in config["classification"].items() if k != "selection"}
-    )
+def arm_training(wildcards):
+    """The settings of a run's training, as JSON."""
+    return as_json(arm_of(wildcards).training.plain())
 
 
-def weights_file(network):
+def weights_file(backbone):
     """One file per source, so that the demo's random weights never replace ImageNet's."""
-    source = config["weights"][network]
-    name = source if source in ("imagenet", "random") else "given"
-    return f"<resources>/weights/{network}_{name}.pth"
+    source = CONFIG.backbones[backbone].weights
+    named = source if source in ("default", "packaged", "random") else "given"
+    return f"<resources>/weights/{backbone}_{CONFIG.images.size}_{named}.pth"
 
 
 def given_weights(wildcards):
     """A path in the config is an input: the rule runs again when that file changes."""
-    source = config["weights"][wildcards.network]
-    return [] if source in ("imagenet", "random") else source
+    source = CONFIG.backbones[wildcards.backbone].weights
+    return [] if source in ("default", "packaged", "random") else source
 
 
-ENCODER_FILES = {
-    "imagenet_resnet18": weights_file("resnet18"),
-    "resnet_cam16": "<results>/models/resnet_cam16.pt",
-    "pRCC_clustered_resnet": "<results>/models/pRCC_clustered_resnet.pt",
-    "pRCC_autoencoder": "<results>/models/pRCC_autoencoder.pt",
-}
+def encoder_file(name):
+    """Where the weights of an encoder lie."""
+    if name in CONFIG.backbones:
+        return weights_file(name)
+    return "<results>/" + CONFIG.pretraining[name].files["checkpoint"].format(name=name)
 
 
 def encoder_checkpoints(wildcards):
     return [
-        ENCODER_FILES[choice["encoder"]]
-        for choice in config["arms"][wildcards.arm]["encoders"]
+        encoder_file(choice.encoder) for choice in arm_of(wildcards).recipe.encoders
+    ]
+
+
+def arm_encoders(wildcards):
+    return as_json([choice.plain() for choice in arm_of(wildcards).recipe.encoders])
+
+
+def architecture_of(name):
+    """What an encoder is built of, through the chain that it starts from; for the check of names alone."""
+    size = CONFIG.images.size
+    if name in CONFIG.backbones:
+        return {"model": CONFIG.backbones[name].model, "image_size": size}
+    entry = CONFIG.pretraining[name]
+    if isinstance(entry, Supervised):
+        return architecture_of(entry.start)
+    return {
+        "model": "autoencoder",
+        "image_size": size,
+        "channels": entry.channels,
+        "latent_size": entry.latent_size,
+    }
+
+
+def networks_to_check():
+    """Every name of a block or a layer that the config gives, with the network that it must be of."""
+    entries = []
+    for arm in EXPERIMENT.arms.values():
+        if arm.split == "grouped":
+            continue
+        for place, choice in enumerate(arm.recipe.encoders):
+            key = f"arms.{arm.name}.encoders.{place}.trained"
+            entries.append(
+                (key, choice.encoder, choice.encoder, {"trained": choice.trained})
+            )
+    for name, entry in PRETRAINING.items():
+        if isinstance(entry, Supervised):
+            key = f"pretraining.{name}.trained"
+            entries.append((key, name, entry.start, {"trained": entry.trained}))
+        if isinstance(entry, Extract):
+            key = f"pretraining.{name}.node"
+            entries.append((key, name, entry.start, {"node": entry.node}))
+    return [
+        {"key": key, "name": name, "architecture": architecture_of(start), **asked}
+        for key, name, start, asked in entries
     ]
 
 
@@ -310,27 +353,21 @@ def masked_images(dataset, use):
     return f"<results>/masked/{dataset}.npy" if use != "off" else []
 
 
-def masked_ids(dataset, use):
-    return f"<results>/masked/{dataset}_ids.csv" if use != "off" else []
+def masked_table(dataset, use):
+    return f"<results>/masked/{dataset}.csv" if use != "off" else []
 
 
 def arm_masks(wildcards):
-    return config["arms"][wildcards.arm]["masks"]
+    return arm_of(wildcards).recipe.masks
 
 
 def arm_masked_images(wildcards):
-    return masked_images("wbc", arm_masks(wildcards))
+    return masked_images(TARGET, arm_masks(wildcards))
 
 
-def arm_masked_ids(wildcards):
-    return masked_ids("wbc", arm_masks(wildcards))
+def arm_masked_table(wildcards):
+    return masked_table(TARGET, arm_masks(wildcards))
 
 
-def masked_flags(wildcards, input):
-    return " ".join(
-        [flag("--masked", input.masked), flag("--masked-ids", input.masked_ids)]
-    )
-
-
-def arm_encoders(wildcards):
-    return as_json(config["arms"][wildcards.arm]["encoders"])
+def masked_flag(wildcards, input):
+    return flag("--masked", input.masked)

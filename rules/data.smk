@@ -20,10 +20,10 @@ rule draw_synthetic_images:
         runtime=growing(60),
     params:
         folder=lambda wildcards: data_root(),
-        seed=config["synthetic"]["seed"],
-        wbc=config["synthetic"]["wbc"],
-        cam16=config["synthetic"]["cam16"],
-        prcc=config["synthetic"]["prcc"],
+        seed=CONFIG.synthetic.seed,
+        wbc=CONFIG.synthetic.wbc.plain(),
+        cam16=CONFIG.synthetic.cam16.plain(),
+        prcc=CONFIG.synthetic.prcc.plain(),
     shell:
         "python {input.script:q}"
         " --folder {params.folder:q}"
@@ -45,6 +45,7 @@ rule draw_synthetic_images:
 
 
 localrules:
+    check_networks,
     fetch_weights,
 
 
@@ -54,20 +55,74 @@ rule fetch_weights:
         library=library_of("fetch_weights"),
         given=given_weights,
     output:
-        weights="<resources>/weights/{network}_{source}.pth",
+        weights=f"<resources>/weights/{{backbone}}_{CONFIG.images.size}_{{source}}.pth",
     log:
-        "<logs>/fetch_weights/{network}_{source}.log",
+        f"<logs>/fetch_weights/{{backbone}}_{CONFIG.images.size}_{{source}}.log",
     benchmark:
-        "<benchmarks>/fetch_weights/{network}_{source}.tsv"
+        f"<benchmarks>/fetch_weights/{{backbone}}_{CONFIG.images.size}_{{source}}.tsv"
     params:
         downloads=lambda wildcards: f"{pathvar('resources')}/downloads",
-        source=lambda wildcards: config["weights"][wildcards.network],
-        seed=config["weights"]["seed"],
+        model=lambda wildcards: CONFIG.backbones[wildcards.backbone].model,
+        weights=lambda wildcards: CONFIG.backbones[wildcards.backbone].weights,
+        sha256=lambda wildcards: flag(
+            "--sha256", CONFIG.backbones[wildcards.backbone].sha256
+        ),
+        seed=lambda wildcards: CONFIG.backbones[wildcards.backbone].seed,
+        image_size=CONFIG.images.size,
     shell:
         "python {input.script:q}"
-        " --network {wildcards.network}"
-        " --source {params.source:q}"
+        " --backbone {wildcards.backbone}"
+        " --model {params.model:q}"
+        " --weights {params.weights:q}"
+        " {params.sha256}"
         " --seed {params.seed}"
+        " --image-size {params.image_size}"
         " --downloads {params.downloads:q}"
-        " --weights {output.weights:q}"
+        " --output {output.weights:q}"
+        " > {log:q} 2>&1"
+
+
+# All training waits for it, but is not rerun by it (`ancient`).
+rule check_networks:
+    input:
+        script=script_of("check_networks"),
+        library=library_of("check_networks"),
+    output:
+        "<results>/check_networks.csv",
+    log:
+        "<logs>/check_networks/check_networks.log",
+    benchmark:
+        "<benchmarks>/check_networks/check_networks.tsv"
+    priority: PRIORITY["images"]
+    params:
+        networks=as_json(networks_to_check()),
+    shell:
+        "python {input.script:q}"
+        " --networks {params.networks:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+localrules:
+    list_runs,
+
+
+rule list_runs:
+    input:
+        script=script_of("list_runs"),
+        library=library_of("list_runs"),
+    output:
+        sheet="<results>/runs.csv",
+    log:
+        "<logs>/list_runs/runs.log",
+    benchmark:
+        "<benchmarks>/list_runs/runs.tsv"
+    container:
+        TOOLS_IMAGE
+    params:
+        runs=runs_json(),
+    shell:
+        "python {input.script:q}"
+        " --runs {params.runs:q}"
+        " --sheet {output.sheet:q}"
         " > {log:q} 2>&1"

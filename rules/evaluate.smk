@@ -6,10 +6,11 @@ rule evaluate:
     input:
         script=script_of("evaluate"),
         library=library_of("evaluate"),
-        index="<results>/images/wbc_index.csv",
-        predictions=of_every_run("predictions"),
-        histories=of_every_run("history"),
-        validation=of_every_run("validation") if SELECTION == "validation" else [],
+        index=index_of(TARGET),
+        runs="<results>/runs.csv",
+        predictions=files_of(TABLED, "predictions"),
+        histories=files_of(TABLED, "history"),
+        validation=files_of(TABLED, "validation") if SELECTION == "validation" else [],
         external=external_predictions,
         external_indexes=collect(
             "<results>/images/{external}_index.csv", external=EXTERNAL
@@ -35,23 +36,18 @@ rule evaluate:
         runtime=growing(60),
     params:
         results=results_folder,
-        arms=ARMS,
-        fractions=FRACTIONS,
-        replicates=REPLICATES,
         pretrained=PRETRAINED_CLASSIFIERS,
         external_sets=external_flags,
         selection=SELECTION,
-        alpha=config["statistics"]["alpha"],
-        bootstrap=config["statistics"]["bootstrap"],
-        seed=config["statistics"]["seed"],
-        bins=config["statistics"]["bins"],
+        alpha=CONFIG.statistics.alpha,
+        bootstrap=CONFIG.statistics.bootstrap,
+        seed=CONFIG.statistics.seed,
+        bins=CONFIG.statistics.bins,
     shell:
         "python {input.script:q}"
         " --results {params.results:q}"
         " --index {input.index:q}"
-        " --arms {params.arms:q}"
-        " --fractions {params.fractions}"
-        " --replicates {params.replicates}"
+        " --runs {input.runs:q}"
         " --pretrained {params.pretrained}"
         " {params.external_sets}"
         " --baseline-predictions slide_only={input.slide_only:q}"
@@ -69,8 +65,9 @@ rule compare:
     input:
         script=script_of("compare"),
         library=library_of("compare"),
-        index="<results>/images/wbc_index.csv",
-        predictions=of_every_run("predictions"),
+        index=index_of(TARGET),
+        runs="<results>/runs.csv",
+        predictions=files_of(TABLED, "predictions"),
         external=external_predictions,
         external_indexes=collect(
             "<results>/images/{external}_index.csv", external=EXTERNAL
@@ -88,24 +85,15 @@ rule compare:
         runtime=growing(30),
     params:
         results=results_folder,
-        arms=ARMS,
-        fractions=FRACTIONS,
-        replicates=REPLICATES,
         external_sets=external_flags,
-        baseline=config["statistics"]["baseline"],
-        baseline_of=as_json(baseline_of()),
-        alpha=config["statistics"]["alpha"],
-        margin=config["statistics"]["margin"],
+        alpha=CONFIG.statistics.alpha,
+        margin=CONFIG.statistics.margin,
     shell:
         "python {input.script:q}"
         " --results {params.results:q}"
         " --index {input.index:q}"
-        " --arms {params.arms:q}"
-        " --fractions {params.fractions}"
-        " --replicates {params.replicates}"
+        " --runs {input.runs:q}"
         " {params.external_sets}"
-        " --baseline {params.baseline:q}"
-        " --baseline-of {params.baseline_of:q}"
         " --alpha {params.alpha}"
         " --margin {params.margin}"
         " --comparisons {output.comparisons:q}"
@@ -115,8 +103,9 @@ rule compare:
 rule spread:
     input:
         script=script_of("spread"),
+        runs="<results>/runs.csv",
         library=library_of("spread"),
-        predictions=of_every_crossed_run("predictions"),
+        predictions=files_of(CROSSED, "predictions"),
     output:
         spread="<results>/spread.csv",
     log:
@@ -130,15 +119,10 @@ rule spread:
         runtime=growing(15),
     params:
         results=results_folder,
-        arms=ARMS,
-        fractions=CROSSED_FRACTIONS,
-        replicates=CROSSED_REPLICATES,
     shell:
         "python {input.script:q}"
         " --results {params.results:q}"
-        " --arms {params.arms:q}"
-        " --fractions {params.fractions}"
-        " --replicates {params.replicates}"
+        " --runs {input.runs:q}"
         " --spread {output.spread:q}"
         " > {log:q} 2>&1"
 
@@ -146,9 +130,10 @@ rule spread:
 rule collect_costs:
     input:
         script=script_of("collect_costs"),
+        runs="<results>/runs.csv",
         library=library_of("collect_costs"),
-        records=of_every_run("records", "json"),
-        crossed_records=of_every_crossed_run("records", "json"),
+        records=files_of(TABLED, "records", "json"),
+        crossed_records=files_of(CROSSED, "records", "json"),
         pretrained_records=collect("<results>/records/{model}.json", model=PRETRAINED),
     output:
         costs="<results>/costs.csv",
@@ -164,21 +149,12 @@ rule collect_costs:
     params:
         results=results_folder,
         benchmarks=benchmarks_folder,
-        arms=ARMS,
-        fractions=FRACTIONS,
-        replicates=REPLICATES,
-        crossed_fractions=CROSSED_FRACTIONS,
-        crossed_replicates=CROSSED_RUNS,
         pretrained=PRETRAINED,
     shell:
         "python {input.script:q}"
         " --results {params.results:q}"
         " --benchmarks {params.benchmarks:q}"
-        " --arms {params.arms:q}"
-        " --fractions {params.fractions}"
-        " --replicates {params.replicates}"
-        " --crossed-fractions {params.crossed_fractions}"
-        " --crossed-replicates {params.crossed_replicates}"
+        " --runs {input.runs:q}"
         " --pretrained {params.pretrained}"
         " --costs {output.costs:q}"
         " > {log:q} 2>&1"
@@ -187,12 +163,13 @@ rule collect_costs:
 rule summarize:
     input:
         script=script_of("summarize"),
+        runs="<results>/runs.csv",
         library=library_of("summarize"),
         metrics="<results>/metrics/evaluate.csv",
         comparisons="<results>/comparisons.csv",
         spread="<results>/spread.csv",
         costs="<results>/costs.csv",
-        cluster_quality="<results>/clusters/prcc_cluster_quality.csv",
+        cluster_quality=cluster_qualities,
     output:
         summary="<results>/summary.csv",
         readable="<results>/summary.md",
@@ -206,13 +183,15 @@ rule summarize:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
-        reported=as_json(config["table"]["reported"]),
-        titles=as_json({arm: config["arms"][arm]["title"] for arm in ARMS}),
-        decimals=config["table"]["decimals"],
-        alpha=config["statistics"]["alpha"],
-        margin=config["statistics"]["margin"],
-        subsets=config["subsets"]["source"],
-        weights=config["weights"]["resnet18"],
+        reported=as_json(CONFIG.table.reported),
+        titles=as_json({name: arm.title for name, arm in EXPERIMENT.arms.items()}),
+        decimals=CONFIG.table.decimals,
+        alpha=CONFIG.statistics.alpha,
+        margin=CONFIG.statistics.margin,
+        subsets=CONFIG.subsets.source,
+        target_title=CONFIG.table.target,
+        tables=as_json(tables_of_pretrained()),
+        starts=as_json(starts()),
         synthetic="--synthetic" if SYNTHETIC else "",
     shell:
         "python {input.script:q}"
@@ -220,14 +199,16 @@ rule summarize:
         " --comparisons {input.comparisons:q}"
         " --spread {input.spread:q}"
         " --costs {input.costs:q}"
-        " --cluster-quality {input.cluster_quality:q}"
+        " --runs {input.runs:q}"
+        " --target-title {params.target_title:q}"
+        " --tables {params.tables:q}"
+        " --starts {params.starts:q}"
         " --reported {params.reported:q}"
         " --titles {params.titles:q}"
         " --decimals {params.decimals}"
         " --alpha {params.alpha}"
         " --margin {params.margin}"
         " --subsets {params.subsets}"
-        " --weights {params.weights:q}"
         " {params.synthetic}"
         " --summary {output.summary:q}"
         " --readable {output.readable:q}"
@@ -256,7 +237,7 @@ rule record_provenance:
         runtime=growing(15),
     params:
         results=results_folder,
-        config=as_json(config),
+        config=whole_config,
         containers=containers_in_use(),
     shell:
         "python {input.script:q}"
@@ -272,6 +253,7 @@ rule record_provenance:
 rule plot_curves:
     input:
         script=script_of("plot_curves"),
+        runs="<results>/runs.csv",
         library=library_of("plot_curves"),
         histories=figure_histories,
     output:
@@ -287,12 +269,14 @@ rule plot_curves:
         runtime=growing(15),
     params:
         title=figure_title,
-        fractions=figure_fractions,
+        results=results_folder,
+        arm=figure_arm,
     shell:
         "python {input.script:q}"
         " --title {params.title:q}"
-        " --fractions {params.fractions}"
-        " --histories {input.histories:q}"
+        " --results {params.results:q}"
+        " --runs {input.runs:q}"
+        " --arm {params.arm}"
         " --figure {output.figure:q}"
         " > {log:q} 2>&1"
 
@@ -300,6 +284,7 @@ rule plot_curves:
 rule plot_confusion:
     input:
         script=script_of("plot_confusion"),
+        runs="<results>/runs.csv",
         library=library_of("plot_confusion"),
         confusion="<results>/metrics/confusion.csv",
     output:
@@ -315,16 +300,13 @@ rule plot_confusion:
         runtime=growing(15),
     params:
         title=confusion_title,
-        fractions=FRACTIONS,
-        replicates=len(REPLICATES),
         external=EXTERNAL,
     shell:
         "python {input.script:q}"
         " --confusion {input.confusion:q}"
+        " --runs {input.runs:q}"
         " --arm {wildcards.arm}"
         " --title {params.title:q}"
-        " --fractions {params.fractions}"
-        " --replicates {params.replicates}"
         " --external {params.external:q}"
         " --figure {output.figure:q}"
         " > {log:q} 2>&1"

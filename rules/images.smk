@@ -23,19 +23,17 @@ rule index_images:
     params:
         folder=raw_folder,
         listing=raw_listing,
-        classes=dataset_value("classes", []),
-        aliases=dataset_value("aliases", {}),
-        splits=dataset_value("splits", {}),
-        group_pattern=group_pattern_flag,
-        mask_threshold=config["masks"]["threshold"],
-        max_megapixels=config["images"]["max_megapixels"],
+        layout=layout_json,
+        external=external_flag,
+        split_seed=CONFIG.experiment.split_seed,
+        mask_threshold=CONFIG.masks.threshold,
+        max_megapixels=CONFIG.images.max_megapixels,
     shell:
         "python {input.script:q}"
         " --folder {params.folder:q}"
-        " --classes {params.classes:q}"
-        " --aliases {params.aliases:q}"
-        " --splits {params.splits:q}"
-        " {params.group_pattern}"
+        " --layout {params.layout:q}"
+        " {params.external}"
+        " --split-seed {params.split_seed}"
         " --mask-threshold {params.mask_threshold}"
         " --max-megapixels {params.max_megapixels}"
         " --threads {threads}"
@@ -68,7 +66,7 @@ rule check_datasets:
         runtime=growing(15),
     params:
         datasets=[*DATASETS, *EXTERNAL],
-        policy=as_json(config["problems"]),
+        policy=as_json(CONFIG.problems.plain()),
     shell:
         "python {input.script:q}"
         " --datasets {params.datasets}"
@@ -87,9 +85,9 @@ rule pack_images:
         checked=ancient("<results>/images/check_datasets.csv"),
     output:
         images="<results>/images/{dataset}.npy",
-        ids="<results>/images/{dataset}_ids.csv",
+        table="<results>/images/{dataset}.csv",
         masks="<results>/images/{dataset}_masks.npy",
-        mask_ids="<results>/images/{dataset}_mask_ids.csv",
+        mask_table="<results>/images/{dataset}_masks.csv",
     log:
         "<logs>/pack_images/{dataset}.log",
     benchmark:
@@ -103,10 +101,10 @@ rule pack_images:
         runtime=growing(120),
     params:
         folder=raw_folder,
-        size=config["images"]["size"],
-        resize=config["images"]["resize"],
-        mask_threshold=config["masks"]["threshold"],
-        max_megapixels=config["images"]["max_megapixels"],
+        size=CONFIG.images.size,
+        resize=CONFIG.images.resize,
+        mask_threshold=CONFIG.masks.threshold,
+        max_megapixels=CONFIG.images.max_megapixels,
     shell:
         "python {input.script:q}"
         " --folder {params.folder:q}"
@@ -117,9 +115,7 @@ rule pack_images:
         " --max-megapixels {params.max_megapixels}"
         " --threads {threads}"
         " --images {output.images:q}"
-        " --ids {output.ids:q}"
         " --masks {output.masks:q}"
-        " --mask-ids {output.mask_ids:q}"
         " > {log:q} 2>&1"
 
 
@@ -129,12 +125,12 @@ rule apply_masks:
         library=library_of("apply_masks"),
         index="<results>/images/{dataset}_index.csv",
         images="<results>/images/{dataset}.npy",
-        ids="<results>/images/{dataset}_ids.csv",
+        table="<results>/images/{dataset}.csv",
         masks="<results>/images/{dataset}_masks.npy",
-        mask_ids="<results>/images/{dataset}_mask_ids.csv",
+        mask_table="<results>/images/{dataset}_masks.csv",
     output:
         masked="<results>/masked/{dataset}.npy",
-        ids="<results>/masked/{dataset}_ids.csv",
+        table="<results>/masked/{dataset}.csv",
         contact_sheet="<results>/masked/{dataset}_contact_sheet.png",
     log:
         "<logs>/apply_masks/{dataset}.log",
@@ -147,17 +143,14 @@ rule apply_masks:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        empty=config["masks"]["empty"],
+        empty=CONFIG.masks.empty,
     shell:
         "python {input.script:q}"
         " --index {input.index:q}"
         " --images {input.images:q}"
-        " --ids {input.ids:q}"
         " --masks {input.masks:q}"
-        " --mask-ids {input.mask_ids:q}"
         " --empty {params.empty}"
         " --masked {output.masked:q}"
-        " --masked-ids {output.ids:q}"
         " --contact-sheet {output.contact_sheet:q}"
         " > {log:q} 2>&1"
 
@@ -166,14 +159,14 @@ rule draw_subsets:
     input:
         script=script_of("draw_subsets"),
         library=library_of("draw_subsets"),
-        index="<results>/images/wbc{split}_index.csv",
+        index=f"<results>/images/{TARGET}{{split}}_index.csv",
         checked=ancient("<results>/images/check_datasets.csv"),
     output:
-        subset="<results>/subsets/replicate{replicate}/wbc_{fraction}{split}.csv",
+        subset=f"<results>/subsets/replicate{{replicate}}/{TARGET}_{{fraction}}{{split}}.csv",
     log:
-        "<logs>/draw_subsets/replicate{replicate}/wbc_{fraction}{split}.log",
+        f"<logs>/draw_subsets/replicate{{replicate}}/{TARGET}_{{fraction}}{{split}}.log",
     benchmark:
-        "<benchmarks>/draw_subsets/replicate{replicate}/wbc_{fraction}{split}.tsv"
+        f"<benchmarks>/draw_subsets/replicate{{replicate}}/{TARGET}_{{fraction}}{{split}}.tsv"
     priority: PRIORITY["pretraining"]
     container:
         TOOLS_IMAGE
@@ -182,11 +175,8 @@ rule draw_subsets:
         runtime=growing(15),
     params:
         seed=subset_seed,
-        given_folder=given_folder_flag,
+        given_folder=given_folder_flags,
         given_listing=given_listing,
-        classes=as_json(config["datasets"]["wbc"]["classes"]),
-        aliases=as_json(config["datasets"]["wbc"]["aliases"]),
-        train_split=config["datasets"]["wbc"]["splits"]["train"],
         validation=validation_flags,
     shell:
         "python {input.script:q}"
@@ -194,9 +184,6 @@ rule draw_subsets:
         " --fraction {wildcards.fraction}"
         " --seed {params.seed}"
         " {params.given_folder}"
-        " --classes {params.classes:q}"
-        " --aliases {params.aliases:q}"
-        " --train-split {params.train_split:q}"
         " {params.validation}"
         " --subset {output.subset:q}"
         " > {log:q} 2>&1"

@@ -1,95 +1,239 @@
-# Inputs and parameters of single rules: activations, the leakage audit, evaluation. No rules here.
+# Inputs and parameters of single rules: the feature cache, pretraining, the leakage audit, evaluation. No rules here.
 
 
-def activations_parts(arm, replicate):
+def cache_parts(run):
     """All images in one file, or, where no run trains on all, the test images and each replicate's largest
     subset apart."""
-    parts = (
-        ["all"]
-        if "100" in FRACTIONS
-        else ["test", f"replicate{seeds_of(replicate)[0]}"]
-    )
-    return [part + split_suffix(arm) for part in parts]
+    parts = ["all"] if "100" in FRACTIONS else ["test", f"replicate{run.subset_seed}"]
+    return [part + split_suffix(run.arm) for part in parts]
 
 
-def activations_index(wildcards):
-    suffix = "_grouped" if wildcards.part.endswith("_grouped") else ""
-    return f"<results>/images/wbc{suffix}_index.csv"
+def cache_index(wildcards):
+    return index_of(TARGET, "_grouped" if wildcards.part.endswith("_grouped") else "")
 
 
-def activations_subset(wildcards):
+def cache_subset(wildcards):
     part, grouped, _ = wildcards.part.partition("_grouped")
     if part in ("all", "test"):
         return []
     largest = max(FRACTIONS, key=float)
-    return f"<results>/subsets/{part}/wbc_{largest}{grouped}.csv"
+    return f"<results>/subsets/{part}/{TARGET}_{largest}{grouped}.csv"
 
 
-def activations_masked_images(wildcards):
-    return masked_images("wbc", "off" if wildcards.pixels == "plain" else "use")
+def cache_masked_images(wildcards):
+    return masked_images(TARGET, "off" if wildcards.pixels == "plain" else "use")
 
 
-def activations_masked_ids(wildcards):
-    return masked_ids("wbc", "off" if wildcards.pixels == "plain" else "use")
+def cache_masked_table(wildcards):
+    return masked_table(TARGET, "off" if wildcards.pixels == "plain" else "use")
 
 
-def activations_images_flags(wildcards, input):
+def cache_images_flags(wildcards, input):
     """Which images, and in which views: training draws them, test images are taken as they are."""
-    training = config["classification"]
     part = wildcards.part.removesuffix("_grouped")
+    drawn = wildcards.views.split("+") if part != "test" else []
     flags = {
         "--test": part in ("all", "test"),
         "--train": part == "all",
-        "--flips": training["flips"] and part != "test",
+        "--flips": "flips" in drawn,
     }
-    rotation = training["rotation"] if part != "test" else "none"
     return " ".join(
         [
             *(name for name, given in flags.items() if given),
             flag("--subset", input.subset),
-            f"--rotation {rotation}",
+            f"--rotation {'right_angles' if 'turns' in drawn else 'none'}",
         ]
     )
 
 
-def activations_budget_flag(wildcards):
-    always = config["compute"]["activations"] == "always"
-    return flag("--budget-gb", None if always else config["compute"]["activations_gb"])
+def cache_trained(wildcards):
+    """The blocks that are open; the file's name lists them."""
+    if wildcards.frozen == "all":
+        return ""
+    names = wildcards.frozen.removeprefix("before-").split("+")
+    return " ".join(["--trained", *map(shlex.quote, names)])
 
 
-def arm_activations(wildcards):
+def cache_budget_flag(wildcards):
+    always = CONFIG.compute.feature_cache == "always"
+    return flag("--budget-gb", None if always else CONFIG.compute.feature_cache_gb)
+
+
+def arm_features(wildcards):
     """What the frozen blocks of an arm's encoders make of its images, computed once."""
-    countless = config["classification"]["rotation"] == "any"
-    if config["compute"]["activations"] == "off" or countless:
+    arm = arm_of(wildcards)
+    if CONFIG.compute.feature_cache == "off" or arm.training.rotation == "any":
         return []
-    pixels = "plain" if arm_masks(wildcards) == "off" else "masked"
-    convolutions = len(config["pretraining"]["prcc_autoencoder"]["channels"])
-    frozen = {
-        choice["encoder"]: last_frozen_block(
-            choice["trained"], blocks_of(choice["encoder"], convolutions)
-        )
-        for choice in config["arms"][wildcards.arm]["encoders"]
-    }
+    pixels = "plain" if arm.recipe.masks == "off" else "masked"
+    views = ["flips"] if arm.training.flips else []
+    views += ["turns"] if arm.training.rotation == "right_angles" else []
+    names = [
+        f"{choice.encoder}_"
+        + ("before-" + "+".join(choice.trained) if choice.trained else "all")
+        + f"_{pixels}_{'+'.join(views) or 'asis'}"
+        for choice in arm.recipe.encoders
+        if choice.trained != "all"
+    ]
     return [
-        f"<results>/activations/{part}/{encoder}_{block}_{pixels}.npy"
-        for encoder, block in frozen.items()
-        if block
-        for part in activations_parts(wildcards.arm, wildcards.replicate)
+        f"<results>/feature_cache/{part}/{name}.npy"
+        for name in names
+        for part in cache_parts(run_of(wildcards))
     ]
 
 
-def activations_flag(wildcards, input):
-    return " ".join(["--activations", *map(shlex.quote, input.activations)])
+def features_flag(wildcards, input):
+    return " ".join(["--features", *map(shlex.quote, input.features)])
+
+
+def pretraining_inputs(name):
+    """The files that a pretraining reads, by the flag of its script that takes them."""
+    entry = PRETRAINING[name]
+    if isinstance(entry, Cluster):
+        types = true_types(dataset_of(CONFIG, name))
+        features = PRETRAINING[entry.features].files["features"]
+        found = {"features": f"<results>/{features.format(name=entry.features)}"}
+        return found | ({"true_types": types} if types else {})
+    dataset = entry.dataset
+    found = {"index": index_of(dataset), "images": f"<results>/images/{dataset}.npy"}
+    if isinstance(entry, Supervised | Extract):
+        found["start"] = encoder_file(entry.start)
+    if isinstance(entry, Supervised):
+        if entry.masks != "off":
+            found["masked"] = masked_images(dataset, entry.masks)
+        if entry.labels:
+            labels = PRETRAINING[entry.labels].files["labels"]
+            found["labels"] = f"<results>/{labels.format(name=entry.labels)}"
+    return found
+
+
+def pretraining_gates(name):
+    """What must have been found in order before, and tables beside the arrays."""
+    entry = PRETRAINING[name]
+    if isinstance(entry, Cluster):
+        return []
+    gates = [
+        ancient("<results>/leakage/check_leakage.csv"),
+        ancient("<results>/check_networks.csv"),
+    ]
+    tables = [f"<results>/images/{entry.dataset}.csv"]
+    if isinstance(entry, Supervised) and entry.masks != "off":
+        tables.append(masked_table(entry.dataset, entry.masks))
+    return gates + tables
+
+
+def pretraining_outputs(name):
+    return {
+        output: f"<results>/{path.format(name=name)}"
+        for output, path in PRETRAINING[name].files.items()
+    }
+
+
+def pretraining_options(name):
+    """The settings of a pretraining, as words of a command line."""
+    entry = PRETRAINING[name]
+    words = []
+    if isinstance(entry, Supervised):
+        choice = {
+            "encoder": entry.start,
+            "trained": entry.trained,
+            "batch_norm": entry.batch_norm,
+        }
+        words += ["--mask-use", entry.masks, "--encoder", as_json(choice)]
+        if not entry.labels:
+            words += ["--classes", *CONFIG.datasets[entry.dataset].classes]
+    elif isinstance(entry, Extract):
+        words += ["--node", entry.node]
+        words += ["--train-only"] if entry.dataset == TARGET else []
+    elif isinstance(entry, Cluster):
+        words += [
+            "--pca-dimensions",
+            entry.pca_dimensions,
+            "--clusters",
+            entry.clusters,
+        ]
+        words += ["--seed", entry.seed]
+    else:
+        words += ["--channels", *entry.channels, "--latent-size", entry.latent_size]
+    if entry.ignores is not None:
+        settings = PRETRAINING_SETTINGS[name].plain(*entry.ignores)
+        words += ["--training", as_json(settings), "--seed", entry.seed]
+        words += ["--resize", CONFIG.images.resize]
+    if not isinstance(entry, Cluster):
+        compute = CONFIG.compute
+        words += ["--device", compute.device, "--precision", compute.precision]
+        words += ["--threads", compute.threads]
+    return " ".join(shlex.quote(str(word)) for word in words)
+
+
+def pretraining_files(name):
+    """A function that gives the flags of a pretraining's files."""
+    read, written = pretraining_inputs(name), pretraining_outputs(name)
+
+    def flags(wildcards, input, output):
+        paths = [(key, input[key]) for key in read]
+        paths += [(key, output[key]) for key in written]
+        return " ".join(flag(f"--{key.replace('_', '-')}", path) for key, path in paths)
+
+    return flags
+
+
+def true_types(dataset):
+    if SYNTHETIC and is_drawn(dataset) and not CONFIG.datasets[dataset].classes:
+        return "<resources>/synthetic/prcc_types.csv"
+    return CONFIG.datasets[dataset].true_types
+
+
+def runs_json():
+    return as_json([run_fields(run) for run in RUNS])
+
+
+def run_fields(run):
+    """A run without what is the default, as a command line has an end."""
+    return {
+        key: value
+        for key, value in vars(run).items()
+        if value != type(run).__dataclass_fields__[key].default
+    }
+
+
+def tables_of_pretrained():
+    """The tables behind the first: one per pretrained classifier."""
+    return [
+        {
+            "name": name,
+            "title": PRETRAINING[name].title or name,
+            "quality": (
+                None
+                if PRETRAINING[name].labels is None
+                else cluster_quality(PRETRAINING[name].labels)
+            ),
+        }
+        for name in PRETRAINED_CLASSIFIERS
+    ]
+
+
+def cluster_quality(name):
+    path = CONFIG.pretraining[name].files["quality"].format(name=name)
+    return f"{pathvar('results')}/{path}"
+
+
+def cluster_qualities(wildcards):
+    tables = tables_of_pretrained()
+    return [table["quality"] for table in tables if table["quality"]]
+
+
+def starts():
+    return {name: CONFIG.backbones[name].weights for name in EXPERIMENT.backbones}
 
 
 def leakage_policy(wildcards):
     kinds = ("bytes", "pixels", "near_duplicates", "slide", "field")
-    return as_json({kind: config["leakage"][kind] for kind in kinds})
+    return as_json({kind: getattr(CONFIG.leakage, kind) for kind in kinds})
 
 
 def audited_grouped_index(wildcards):
-    grouped = "grouped" in config["experiment"]["splits"]
-    return "<results>/images/wbc_grouped_index.csv" if grouped else []
+    grouped = "grouped" in CONFIG.experiment.splits
+    return index_of(TARGET, "_grouped") if grouped else []
 
 
 def grouped_index_flag(wildcards, input):
@@ -97,11 +241,11 @@ def grouped_index_flag(wildcards, input):
 
 
 def figure_arm(wildcards):
-    return config["table"]["figures"][wildcards.figure]
+    return CONFIG.table.figures[wildcards.figure]
 
 
 def arm_with_title(arm):
-    return f"{arm}, {config['arms'][arm]['title']}"
+    return f"{arm}, {EXPERIMENT.arms[arm].title}"
 
 
 def figure_title(wildcards):
@@ -114,34 +258,12 @@ def confusion_title(wildcards):
 
 
 def figure_histories(wildcards):
-    return collect(
-        "<results>/history/replicate{replicate}/{arm}_wbc_{fraction}.csv",
-        fraction=FRACTIONS,
-        replicate=REPLICATES,
-        arm=figure_arm(wildcards),
-    )
+    arm = figure_arm(wildcards)
+    return [f"<results>/{run.path('history')}" for run in TABLED if run.arm == arm]
 
 
-def figure_fractions(wildcards):
-    return [fraction for fraction in FRACTIONS for _ in REPLICATES]
-
-
-def of_every_run(folder, ending="csv"):
-    return collect(
-        f"<results>/{folder}/replicate{{replicate}}/{{arm}}_wbc_{{fraction}}.{ending}",
-        arm=ARMS,
-        fraction=FRACTIONS,
-        replicate=REPLICATES,
-    )
-
-
-def of_every_crossed_run(folder, ending="csv"):
-    return collect(
-        f"<results>/{folder}/replicate{{replicate}}/{{arm}}_wbc_{{fraction}}.{ending}",
-        arm=ARMS,
-        fraction=CROSSED_FRACTIONS,
-        replicate=CROSSED_RUNS,
-    )
+def files_of(runs, folder, ending="csv"):
+    return [f"<results>/{run.path(folder, ending)}" for run in runs]
 
 
 def results_folder(wildcards):
@@ -156,20 +278,12 @@ def benchmarks_folder(wildcards):
     return pathvar("benchmarks").replace("<results>", pathvar("results"))
 
 
-def baseline_of():
-    """Arms on another split than the baseline's are compared with that split's baseline."""
-    baseline = f"{config['statistics']['baseline']}Grouped"
-    return {arm: baseline for arm in ARMS if split_suffix(arm) and arm != baseline}
-
-
 def external_predictions(wildcards):
-    return collect(
-        "<results>/predictions/replicate{replicate}/{arm}_wbc_{fraction}_on_{external}.csv",
-        arm=ARMS,
-        fraction=FRACTIONS,
-        replicate=REPLICATES,
-        external=EXTERNAL,
-    )
+    return [
+        f"<results>/{run.path('predictions', test_set=external)}"
+        for run in TABLED
+        for external in EXTERNAL
+    ]
 
 
 def external_flags(wildcards, input):
@@ -178,6 +292,11 @@ def external_flags(wildcards, input):
         return ""
     indexes = " ".join(map(shlex.quote, input.external_indexes))
     return f"--external {' '.join(EXTERNAL)} --external-indexes {indexes}"
+
+
+def whole_config(wildcards):
+    """As JSON. A function, as patterns of folders hold braces that Snakemake would fill in."""
+    return as_json(config)
 
 
 def containers_in_use():

@@ -9,7 +9,7 @@ rule audit_leakage:
         library=library_of("audit_leakage"),
         indexes=collect("<results>/images/{dataset}_index.csv", dataset=AUDITED),
         images=collect("<results>/images/{dataset}.npy", dataset=AUDITED),
-        ids=collect("<results>/images/{dataset}_ids.csv", dataset=AUDITED),
+        tables=collect("<results>/images/{dataset}.csv", dataset=AUDITED),
         grouped_index=audited_grouped_index,
     output:
         pairs="<results>/leakage/pairs.csv",
@@ -27,16 +27,17 @@ rule audit_leakage:
         runtime=growing(60),
     params:
         datasets=AUDITED,
+        target=TARGET,
         external=EXTERNAL,
         grouped_index=grouped_index_flag,
-        distance=config["leakage"]["near_duplicate_distance"],
-        correlation=config["leakage"]["near_duplicate_correlation"],
+        distance=CONFIG.leakage.near_duplicate_distance,
+        correlation=CONFIG.leakage.near_duplicate_correlation,
     shell:
         "python {input.script:q}"
         " --datasets {params.datasets}"
         " --indexes {input.indexes:q}"
         " --images {input.images:q}"
-        " --ids {input.ids:q}"
+        " --target {params.target}"
         " --external {params.external}"
         " {params.grouped_index}"
         " --distance {params.distance}"
@@ -80,7 +81,7 @@ rule slide_only:
     input:
         script=script_of("slide_only"),
         library=library_of("slide_only"),
-        index="<results>/images/wbc_index.csv",
+        index=index_of(TARGET),
         checked=ancient("<results>/images/check_datasets.csv"),
     output:
         predictions="<results>/predictions/slide_only.csv",
@@ -94,9 +95,12 @@ rule slide_only:
     resources:
         mem_mb=growing(2000),
         runtime=growing(15),
+    params:
+        target=TARGET,
     shell:
         "python {input.script:q}"
         " --index {input.index:q}"
+        " --target {params.target}"
         " --predictions {output.predictions:q}"
         " --table {output.table:q}"
         " > {log:q} 2>&1"
@@ -106,10 +110,10 @@ rule split_by_group:
     input:
         script=script_of("split_by_group"),
         library=library_of("split_by_group"),
-        index="<results>/images/wbc_index.csv",
+        index=index_of(TARGET),
         checked=ancient("<results>/images/check_datasets.csv"),
     output:
-        grouped_index="<results>/images/wbc_grouped_index.csv",
+        grouped_index=index_of(TARGET, "_grouped"),
     log:
         "<logs>/split_by_group/split_by_group.log",
     benchmark:
@@ -121,10 +125,12 @@ rule split_by_group:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
-        seed=config["experiment"]["split_seed"],
+        target=TARGET,
+        seed=CONFIG.experiment.split_seed,
     shell:
         "python {input.script:q}"
         " --index {input.index:q}"
+        " --target {params.target}"
         " --seed {params.seed}"
         " --grouped-index {output.grouped_index:q}"
         " > {log:q} 2>&1"

@@ -8,7 +8,7 @@ from fewlabels.workflow.slurm_states import report_every_end
 
 
 def image_of(name):
-    return container_of(REPOSITORY, name, config["containers"][name])
+    return container_of(REPOSITORY, name, getattr(CONFIG.containers, name))
 
 
 TORCH_IMAGE = image_of("torch")
@@ -45,12 +45,13 @@ def existing_part(path):
 def binds():
     """What a container does not see by itself, as it sees the working folder alone: the folders and files
     that the config names, for reading, and where it sends results, for writing."""
-    names = [dataset["folder"] for dataset in config["datasets"].values()]
-    names += [dataset["folder"] for dataset in config["external"].values()]
-    names += config["subsets"]["given"].values()
+    needed = [CONFIG.datasets[name] for name in DATASETS]
+    names = [dataset.folder or os.path.dirname(dataset.table) for dataset in needed]
+    names += [external.folder for external in CONFIG.external.values()]
+    names += CONFIG.subsets.given.values()
     read = [data_root(), *(os.path.join(data_root(), name) for name in names)]
-    read += [value for value in config["weights"].values() if isinstance(value, str)]
-    read += [config["datasets"]["prcc"]["true_types"] or "."]
+    read += [CONFIG.backbones[name].weights for name in EXPERIMENT.backbones]
+    read += [dataset.true_types or "." for dataset in needed]
     written = [folder for folder in config["pathvars"].values() if "<" not in folder]
     return [
         *(
@@ -80,7 +81,7 @@ if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
         # Once, before the first job; a job on a compute node takes it as checked.
         if workflow.is_main_process:
             for name in IMAGES:
-                check_image(REPOSITORY, name, config["containers"][name])
+                check_image(REPOSITORY, name, getattr(CONFIG.containers, name))
     except UserError as error:
         sys.exit(f"error: {error}")
     complete_apptainer_arguments()

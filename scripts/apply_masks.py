@@ -2,8 +2,8 @@
 
 Writes
   masked         uint8 array (.npy) of shape (k, size, size, 3): the images whose mask was applied
-  ids            CSV with one row per mask: id, label, foreground (share of the image), state, row
-                 state: applied | kept (a mask without foreground: the image stays as it is); row: into the array
+  its table      CSV beside it, with one row per mask: id, kind (masked), row, label, foreground (share of the image),
+                 state: applied | kept (a mask without foreground: the image stays as it is, and has no row here)
   contact sheet  PNG, before and after
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import atomic_path, read_csv, write_csv
-from fewlabels.data.packed_images import open_packed
+from fewlabels.data.pictures import COLUMNS, open_pictures, table_of
 from fewlabels.reporting.figures import contact_sheet
 
 SHEET_PAIRS = 12
@@ -26,17 +26,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
     parser.add_argument("--index", required=True, help="CSV of index_images")
     parser.add_argument("--images", required=True, help=".npy of pack_images")
-    parser.add_argument("--ids", required=True, help="CSV of pack_images")
     parser.add_argument("--masks", required=True, help=".npy of pack_images")
-    parser.add_argument("--mask-ids", required=True, help="CSV of pack_images")
     parser.add_argument(
         "--empty",
         choices=["keep", "apply", "stop"],
         default="keep",
         help="a mask without foreground: keep the image unmasked, apply it all the same, or stop",
     )
-    parser.add_argument("--masked", required=True, help=".npy to write")
-    parser.add_argument("--masked-ids", required=True, help="CSV to write")
+    parser.add_argument("--masked", required=True, help=".npy to write, and its table beside it")
     parser.add_argument("--contact-sheet", required=True, help="PNG to write")
     return parser
 
@@ -48,12 +45,12 @@ def apply_mask(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def run(arguments: argparse.Namespace) -> None:
     label_of = {row["id"]: row["label"] for row in read_csv(arguments.index)}
-    images = open_packed(arguments.images, arguments.ids)
-    masks = open_packed(arguments.masks, arguments.mask_ids)
+    images = open_pictures([arguments.images])
+    masks = open_pictures([arguments.masks])
     rows: list[dict] = []
     applied: list[str] = []
-    for name, place in masks.row_of.items():
-        foreground = float(masks.array[place].mean())
+    for (name, _), place in masks.row_of.items():
+        foreground = float(masks.arrays[0][place].mean())
         if foreground == 0 and arguments.empty == "stop":
             raise UserError(
                 f"the mask of {name} has no foreground: mend it, or set masks.empty to keep or apply"
@@ -62,10 +59,11 @@ def run(arguments: argparse.Namespace) -> None:
         rows.append(
             {
                 "id": name,
+                "kind": "masked",
+                "row": len(applied) if use else None,
                 "label": label_of[name],
                 "foreground": foreground,
                 "state": "applied" if use else "kept",
-                "row": len(applied) if use else None,
             }
         )
         if use:
@@ -77,24 +75,25 @@ def run(arguments: argparse.Namespace) -> None:
     )
     with atomic_path(arguments.masked) as temporary:
         masked = np.lib.format.open_memmap(
-            temporary, mode="w+", dtype=np.uint8, shape=(len(applied), *images.array.shape[1:])
+            temporary, mode="w+", dtype=np.uint8, shape=(len(applied), *images.arrays[0].shape[1:])
         )
         for place, name in enumerate(applied):
             masked[place] = apply_mask(
-                images.array[images.row_of[name]], masks.array[masks.row_of[name]]
+                images.arrays[0][images.row_of[name, "plain"]],
+                masks.arrays[0][masks.row_of[name, "mask"]],
             )
         masked.flush()
         # Spread over all masks, so that every class is seen.
         shown = np.unique(np.linspace(0, len(applied) - 1, SHEET_PAIRS).astype(int))
         pairs = [
-            (applied[place], [images.array[images.row_of[applied[place]]], masked[place]])
+            (applied[place], [images.rows([(applied[place], "plain")])[0], masked[place]])
             for place in (shown if applied else [])
         ]
         contact_sheet(
             arguments.contact_sheet, pairs, ["image", "masked"], empty_text="no mask was applied"
         )
         del masked
-    write_csv(arguments.masked_ids, ["id", "label", "foreground", "state", "row"], rows)
+    write_csv(table_of(arguments.masked), [*COLUMNS, "label", "foreground", "state"], rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

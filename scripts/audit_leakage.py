@@ -1,7 +1,7 @@
 """Look for what training and test images share: pictures, slides, microscope fields.
 
-Compared are the splits of each data set with each other, the pretraining sets with the test images of wbc, all of them
-with the external test sets, and wbc's training images with themselves (validation images are drawn from them).
+Compared are the splits of each data set with each other, the pretraining sets with the test images of the target, all of
+them with the external test sets, and the target's training images with themselves (validation images are drawn from them).
 Looked for, in this order, an image pair being listed under the first that fits:
   bytes            the same file
   pixels           the same pixels in another file
@@ -17,31 +17,31 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fewlabels.audit.duplicates import THUMBNAIL, Thumbnails, thumbnails
+from fewlabels.audit.duplicates import Thumbnails, thumbnails
 from fewlabels.audit.leakage import (
     COLUMNS,
-    GROUPED,
     KINDS,
     Part,
     compare,
     comparisons,
-    counts_table,
+    grouped_name,
 )
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.files import read_csv, write_csv, write_text
-from fewlabels.data.packed_images import PackedImages, open_packed
+from fewlabels.data.pictures import Pictures, open_pictures
 from fewlabels.data.slides import check_slides
 from fewlabels.reporting.figures import pair_sheet
+from fewlabels.reporting.leakage_report import leakage_report
 
 SHEET_PAIRS = 24
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
+    parser.add_argument("--target", required=True, help="name of the data set that is classified")
     parser.add_argument("--datasets", nargs="+", required=True, help="names, in the files' order")
     parser.add_argument("--indexes", nargs="+", required=True, help="CSVs of index_images")
     parser.add_argument("--images", nargs="+", required=True, help=".npy files of pack_images")
-    parser.add_argument("--ids", nargs="+", required=True, help="CSVs of pack_images")
     parser.add_argument("--external", nargs="*", default=[], help="those that are test sets alone")
     parser.add_argument("--grouped-index", help="CSV of split_by_group")
     parser.add_argument("--distance", type=int, required=True, help="most bits of 64 that differ")
@@ -55,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
 def split_parts(
     dataset: str,
     index: Sequence[dict[str, str]],
-    packed: PackedImages,
+    packed: Pictures,
     small: np.ndarray,
     names: str,
 ) -> list[Part]:
@@ -63,63 +63,39 @@ def split_parts(
     parts = []
     for split in dict.fromkeys(row["split"] for row in index):
         rows = [row for row in index if row["split"] == split]
-        pictures = small[[packed.row_of[row["id"]] for row in rows]]
+        pictures = small[[packed.row_of[row["id"], "plain"] for row in rows]]
         parts.append(Part(dataset, split, rows, Thumbnails(pictures), names))
     return parts
 
 
-def write_report(
-    path: str, compared: list[tuple[Part, Part]], rows: list[dict], arguments: argparse.Namespace
-) -> None:
-    unique = {id(part): part for pair in compared for part in pair}.values()
-    blank = sum(int((~part.thumbnails.contrast).sum()) for part in unique)
-    lines = [
-        "# Leakage audit",
-        "",
-        "How many images of the first-named set have a copy in the second, or come from a slide or a "
-        "microscope field that the second has images of.",
-        "",
-        counts_table(compared, rows),
-        "",
-        "A copy counts once, under the leftmost kind that fits. `12 (6 %) on 2`: 12 images, on 2 slides or fields that both "
-        "have. –: the file names tell none.",
-        "Near duplicates: perceptual hashes (pHash, 64 bits) of one of the 8 flips and right-angle rotations at most "
-        f"{arguments.distance} bits apart, and thumbnails ({THUMBNAIL} x {THUMBNAIL}, in colour) "
-        f"that correlate by at least {arguments.correlation:g}. Images of one cell shifted or cropped otherwise, "
-        "and overlapping fields, are mostly not found.",
-    ]
-    if blank:
-        lines.append(f"Nearly blank images, compared by bytes and pixels alone: {blank}.")
-    lines += ["", "All pairs: `pairs.csv`; the first ones to look at: `thumbnails.png`.", ""]
-    write_text(path, "\n".join(lines))
-
-
 def run(arguments: argparse.Namespace) -> None:
+    target, grouped = arguments.target, grouped_name(arguments.target)
     parts: list[Part] = []
-    packed_of: dict[str, PackedImages] = {}
-    for dataset, index_path, array, ids in zip(
-        *(arguments.datasets, arguments.indexes, arguments.images, arguments.ids), strict=True
+    packed_of: dict[str, Pictures] = {}
+    for dataset, index_path, array in zip(
+        arguments.datasets, arguments.indexes, arguments.images, strict=True
     ):
         index = read_csv(index_path)
-        if dataset == "wbc":
-            check_slides(index)
-        packed_of[dataset] = open_packed(array, ids)
-        small = thumbnails(packed_of[dataset].array)
-        # An external set may hold images of wbc's own slides.
-        names = "wbc" if dataset in arguments.external else dataset
+        if dataset == target:
+            check_slides(index, target)
+        packed_of[dataset] = open_pictures([array])
+        small = thumbnails(packed_of[dataset].arrays[0])
+        # An external set may hold images of the target's own slides.
+        names = target if dataset in arguments.external else dataset
         parts += split_parts(dataset, index, packed_of[dataset], small, names)
-        if dataset == "wbc" and arguments.grouped_index:
-            packed_of[GROUPED] = packed_of["wbc"]
-            grouped = read_csv(arguments.grouped_index)
-            parts += split_parts(GROUPED, grouped, packed_of["wbc"], small, GROUPED)
-    compared = comparisons(parts, arguments.external)
+        if dataset == target and arguments.grouped_index:
+            packed_of[grouped] = packed_of[target]
+            index = read_csv(arguments.grouped_index)
+            parts += split_parts(grouped, index, packed_of[target], small, grouped)
+    compared = comparisons(parts, arguments.external, target)
     rows: list[dict] = []
     for first, second in compared:
         found = compare(first, second, arguments.distance, arguments.correlation)
         logging.info("%s against %s: %d findings", second.title, first.title, len(found))
         rows += found
     write_csv(arguments.pairs, COLUMNS, rows)
-    write_report(arguments.report, compared, rows, arguments)
+    report = leakage_report(compared, rows, arguments.distance, arguments.correlation)
+    write_text(arguments.report, report)
     # Across sets first: a copy within the training images is no leak to the test.
     shown = sorted(
         (row for row in rows if row.get("first_id")),
@@ -130,7 +106,14 @@ def run(arguments: argparse.Namespace) -> None:
     )[:SHEET_PAIRS]
     pair_sheet(
         arguments.thumbnails,
-        [(sheet_title(row), *pictures_of(row, packed_of)) for row in shown],
+        [
+            (
+                sheet_title(row),
+                picture_of(row, "first", packed_of),
+                picture_of(row, "second", packed_of),
+            )
+            for row in shown
+        ],
         empty_text="no copies were found",
     )
 
@@ -144,11 +127,9 @@ def sheet_title(row: dict) -> str:
     )
 
 
-def pictures_of(row: dict, packed_of: dict[str, PackedImages]) -> list[np.ndarray]:
-    return [
-        packed_of[row[f"{side}_dataset"]].rows([row[f"{side}_id"]])[0]
-        for side in ("first", "second")
-    ]
+def picture_of(row: dict, side: str, packed_of: dict[str, Pictures]) -> np.ndarray:
+    """The image on one side of a pair, first or second."""
+    return packed_of[row[f"{side}_dataset"]].rows([(row[f"{side}_id"], "plain")])[0]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

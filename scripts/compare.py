@@ -1,4 +1,4 @@
-"""Compare every arm with its baseline, fraction by fraction.
+"""Compare every arm with its baseline, as the run sheet names it, fraction by fraction.
 
 Writes a CSV with one row per arm, fraction, test set and metric (accuracy, macro_f1), replicate=mean, and one per replicate:
   arm, baseline, fraction, test_set, metric, replicate
@@ -15,13 +15,12 @@ See docs/statistics.md.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
-from itertools import product
 from pathlib import Path
 
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.files import write_csv
+from fewlabels.core.run_sheet import Run, cells, read_run_sheet, tabled
 from fewlabels.statistics.comparison import (
     METRICS,
     Comparison,
@@ -33,7 +32,6 @@ from fewlabels.statistics.comparison import (
 from fewlabels.statistics.evaluation import Row, Scored, score
 from fewlabels.statistics.predictions import (
     add_test_set_arguments,
-    prediction_name,
     read_predictions,
     test_set_groups,
 )
@@ -51,52 +49,51 @@ def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
     parser.add_argument("--results", required=True, help="folder with predictions/")
     add_test_set_arguments(parser)
-    parser.add_argument("--arms", nargs="+", required=True)
-    parser.add_argument("--fractions", nargs="+", required=True)
-    parser.add_argument("--replicates", nargs="+", required=True)
-    parser.add_argument("--baseline", required=True, help="arm that the others are compared with")
-    parser.add_argument(
-        "--baseline-of", type=json.loads, default={}, help="JSON: arm -> another baseline"
-    )
+    parser.add_argument("--runs", required=True, help="CSV of list_runs")
     parser.add_argument("--alpha", type=float, default=0.05, help="family-wise error rate")
     parser.add_argument("--margin", type=float, default=1.0, help="of equivalence, in points")
     parser.add_argument("--comparisons", required=True, help="CSV to write")
     return parser
 
 
-def load(
-    arguments: argparse.Namespace, test_set: str, groups: dict[str, str]
-) -> dict[tuple[str, str], list[Scored | None]]:
-    """(arm, fraction) -> its replicates on one test set; None for a diverged one."""
-    runs: dict[tuple[str, str], list[Scored | None]] = {}
-    for arm, fraction in product(arguments.arms, arguments.fractions):
-        for replicate in arguments.replicates:
-            name = prediction_name(arm, fraction, replicate, test_set)
-            predictions = read_predictions(Path(arguments.results) / "predictions" / name)
-            scored = None if predictions.diverged else score(predictions, groups)
-            runs.setdefault((arm, fraction), []).append(scored)
-    return runs
+#: (arm, fraction) -> its runs, and their scores on one test set; None for a diverged one.
+Cells = dict[tuple[str, str], list[Run]]
+Scores = dict[tuple[str, str], list[Scored | None]]
+
+
+def load(results: Path, runs: Cells, test_set: str, groups: dict[str, str]) -> Scores:
+    """Score every run on one test set; ``groups``: id -> slide."""
+
+    def score_of(run: Run) -> Scored | None:
+        predictions = read_predictions(results / run.path("predictions", test_set=test_set))
+        return None if predictions.diverged else score(predictions, groups)
+
+    return {cell: [score_of(run) for run in members] for cell, members in runs.items()}
 
 
 def family(
-    arguments: argparse.Namespace, runs: dict, test_set: str, metric: str
+    runs: Cells, scores: Scores, test_set: str, metric: str
 ) -> tuple[list[Comparison], list[Row]]:
     """All comparisons of one metric and test set, and the rows of their replicates."""
     comparisons, single = [], []
-    for arm, fraction in product(arguments.arms, arguments.fractions):
-        baseline = arguments.baseline_of.get(arm, arguments.baseline)
-        if arm == baseline or baseline not in arguments.arms:
+    for (arm, fraction), members in runs.items():
+        baseline = members[0].baseline
+        if (baseline, fraction) not in runs:
             continue
         common = {
             **{"arm": arm, "baseline": baseline, "fraction": fraction},
             **{"test_set": test_set, "metric": metric},
         }
-        mine, other = runs[arm, fraction], runs[baseline, fraction]
-        if reason := obstacle(mine, other):
+        mine, other = scores[arm, fraction], scores[baseline, fraction]
+        replicates = [run.replicate for run in members]
+        same_seeds = replicates == [run.replicate for run in runs[baseline, fraction]]
+        reason = obstacle(mine, other) if same_seeds else "seeds differ: not compared"
+        if reason:
             found = Comparison({"state": reason})
         else:
-            found = compare(mine, other, metric)
-            rows = difference_rows(mine, other, arguments.replicates, metric)
+            pair = [[scored for scored in side if scored] for side in (mine, other)]
+            found = compare(*pair, metric)
+            rows = difference_rows(*pair, replicates, metric)
             single += [common | row for row in rows]
         found.row = {**common, "replicate": "mean", **found.row}
         comparisons.append(found)
@@ -105,12 +102,13 @@ def family(
 
 def run(arguments: argparse.Namespace) -> None:
     groups = test_set_groups(arguments)
+    runs = cells(tabled(read_run_sheet(arguments.runs)))
     means: list[Row] = []
     replicates: list[Row] = []
     for test_set in groups:
-        runs = load(arguments, test_set, groups[test_set])
+        scores = load(Path(arguments.results), runs, test_set, groups[test_set])
         for metric in METRICS:
-            comparisons, single = family(arguments, runs, test_set, metric)
+            comparisons, single = family(runs, scores, test_set, metric)
             decide(comparisons, arguments.alpha, arguments.margin)
             means += [item.row for item in comparisons]
             replicates += single

@@ -1,14 +1,14 @@
 """Choose the training images of one fraction and one replicate.
 
 Writes a CSV with one row per image: id, label, mask (1 where the subset uses the image's mask), part (train, or validation:
-not trained on, but used to choose the epoch; see --validation-share and wbc/subsets.py).
+not trained on, but used to choose the epoch; see --validation-share and fewlabels/data/subsets.py).
 Drawn: nested and stratified, floor(fraction x images) images and floor(fraction x masks) masks of each class,
-at least one image of each (see fewlabels/data/subsets.py). Given (--given-folder): the images whose class and file name
-stand in <given folder>/train/data, with the masks in <given folder>/train/mask; the seed plays no part.
+at least one image of each (see fewlabels/data/subsets.py). Given (--given-folder): the images whose class and file
+name stand in the training folders of <given folder>, in the layout of the full set, with the masks that stand there;
+the seed plays no part.
 """
 
 import argparse
-import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +17,8 @@ from pathlib import Path
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv, write_csv
-from fewlabels.data.datasets import Layout, scan_dataset
+from fewlabels.data.datasets import scan_dataset
+from fewlabels.data.layouts import Layout
 from fewlabels.data.subsets import draw_subset, mark_validation
 
 
@@ -27,9 +28,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--fraction", required=True, help="per cent, in (0, 100]")
     parser.add_argument("--seed", type=int, default=0, help="of the replicate")
     parser.add_argument("--given-folder", default="", help="take the images named there; else draw")
-    parser.add_argument("--classes", default="[]", help="JSON list, for --given-folder")
-    parser.add_argument("--aliases", default="{}", help="JSON: folder name -> class")
-    parser.add_argument("--train-split", default="train", help="split folder, for --given-folder")
+    parser.add_argument(
+        "--layout",
+        type=Layout.from_json,
+        help="JSON with the keys of the full set's section of the config, for --given-folder",
+    )
     parser.add_argument(
         "--validation-share", type=float, default=0, help="of the subset, 0 ... 1; 0: all is train"
     )
@@ -38,6 +41,26 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--subset", required=True, help="CSV to write")
     return parser
+
+
+def training_part(layout: Layout | None, folder: Path) -> Layout:
+    """The layout of the training images alone.
+
+    Raises:
+        UserError: there is no layout, or it has no training images in folders.
+    """
+    if layout is None:
+        raise UserError(f"--given-folder {folder}: give the layout of the full set, too (--layout)")
+    if layout.table is not None:
+        raise UserError(
+            f"{folder}: the full set is listed in {layout.table}, and given subsets are folders: "
+            "set subsets.source to drawn"
+        )
+    if not layout.splits:
+        return layout
+    if "train" not in layout.splits:
+        raise UserError(f"{folder}: the full set has no training images: name them in its splits")
+    return layout.model_copy(update={"splits": {"train": layout.splits["train"]}})
 
 
 def match_given(train: list[dict[str, str]], folder: Path, layout: Layout) -> list[dict[str, str]]:
@@ -69,12 +92,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise UserError(f"--fraction {arguments.fraction}: must lie in (0, 100]")
     train = [row for row in read_csv(arguments.index) if row["split"] == "train"]
     if arguments.given_folder:
-        layout = Layout(
-            classes=tuple(json.loads(arguments.classes)),
-            aliases=json.loads(arguments.aliases),
-            splits={"train": arguments.train_split},
-        )
-        subset = match_given(train, Path(arguments.given_folder), layout)
+        folder = Path(arguments.given_folder)
+        subset = match_given(train, folder, training_part(arguments.layout, folder))
         missing = {row["label"] for row in train} - {row["label"] for row in subset}
         if missing:
             raise UserError(

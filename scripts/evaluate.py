@@ -19,12 +19,13 @@ training. A second CSV holds the confusion matrices: arm, fraction, replicate, t
 
 import argparse
 from collections.abc import Sequence
-from itertools import product
+from dataclasses import dataclass
 from pathlib import Path
 
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv, write_csv
+from fewlabels.core.run_sheet import OWN_TEST_SET, Run, read_run_sheet, tabled
 from fewlabels.statistics.evaluation import (
     FELL_BACK,
     Row,
@@ -38,12 +39,10 @@ from fewlabels.statistics.evaluation import (
     score,
 )
 from fewlabels.statistics.predictions import (
-    OWN_TEST_SET,
     Predictions,
     add_test_set_arguments,
     constant_predictions,
     majority_class,
-    prediction_name,
     read_predictions,
     test_set_groups,
 )
@@ -59,9 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
     parser.add_argument("--results", required=True, help="folder with predictions/ and history/")
     add_test_set_arguments(parser)
-    parser.add_argument("--arms", nargs="+", required=True)
-    parser.add_argument("--fractions", nargs="+", required=True)
-    parser.add_argument("--replicates", nargs="+", required=True)
+    parser.add_argument("--runs", required=True, help="CSV of list_runs")
     parser.add_argument("--pretrained", nargs="*", default=[], help="classifiers without fraction")
     parser.add_argument(
         "--baseline-predictions", nargs="*", default=[], help="NAME=CSV with id, label, predicted"
@@ -76,11 +73,47 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@dataclass(frozen=True)
+class Model:
+    """One model on one test set.
+
+    Attributes:
+        place: its columns arm, fraction, replicate, test_set.
+        predictions: their file.
+        history: its file; None on other test sets than its own.
+        validation: file of its predictions on validation images; None where its epoch is never chosen by them.
+    """
+
+    place: Row
+    predictions: Path
+    history: Path | None
+    validation: Path | None
+
+
+def trained_model(folder: Path, run: Run, test_set: str) -> Model:
+    """A run on a test set; ``folder``: of all results."""
+    return Model(
+        {
+            **{"arm": run.arm, "fraction": run.fraction},
+            **{"replicate": run.replicate, "test_set": test_set},
+        },
+        folder / run.path("predictions", test_set=test_set),
+        folder / run.path("history") if test_set == OWN_TEST_SET else None,
+        folder / run.path("validation"),
+    )
+
+
+def pretrained_model(folder: Path, name: str) -> Model:
+    """A pretrained classifier on its data set's test images; ``folder``: of all results."""
+    place: Row = {"arm": name, "fraction": "", "replicate": "", "test_set": OWN_TEST_SET}
+    file = f"{name}.csv"
+    return Model(place, folder / "predictions" / file, folder / "history" / file, None)
+
+
 class Evaluation:
     """Collects rows over models; ``runs`` are the replicates that means are made of."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        self.folder = Path(arguments.results)
         self.selection = arguments.selection
         self.settings = Settings(
             arguments.alpha, arguments.bootstrap, arguments.seed, arguments.bins
@@ -96,49 +129,43 @@ class Evaluation:
             place = {key: value for key, value in common.items() if key != "selection"}
             self.confusion += [{**place, **row} for row in confusion_rows(scored)]
 
-    def model(
-        self,
-        name: str,
-        groups: dict[str, str],
-        fraction: str = "",
-        replicate: str = "",
-        test_set: str = OWN_TEST_SET,
-    ) -> None:
+    def model(self, model: Model, groups: dict[str, str]) -> None:
         """Score one model on one test set.
 
         Raises:
             UserError: its predictions or history are missing, or the history alone is empty.
         """
-        file = prediction_name(name, fraction, replicate, test_set)
-        predictions = read_predictions(self.folder / "predictions" / file)
+        predictions = read_predictions(model.predictions)
         scored = None if predictions.diverged else score(predictions, groups)
-        validation = self.validation(prediction_name(name, fraction, replicate))
-        common = {
-            **{"arm": name, "fraction": fraction, "replicate": replicate, "test_set": test_set},
-            "selection": self.selection if replicate else "last",
-        }
+        validation = self.validation(model)
+        common = model.place | {"selection": self.selection if model.validation else "last"}
         rows = prediction_rows(scored, predictions.classes, validation, self.settings)
         if scored and validation and validation.diverged:
             # Without images, though the run is complete.
             common["selection"] = "last"
             rows = [{**row, "state": row.get("state") or FELL_BACK} for row in rows]
         if scored:
-            self.runs.setdefault((name, fraction, test_set), []).append(scored)
+            key = tuple(model.place[name] for name in ("arm", "fraction", "test_set"))
+            self.runs.setdefault(key, []).append(scored)
         self.add(common, rows, scored)
-        if test_set == OWN_TEST_SET:
-            history = read_csv(self.folder / "history" / file)
+        if model.history:
+            history = read_csv(model.history)
             if scored and not history:
                 raise UserError(
-                    f"{self.folder}/history/{file} is empty: delete it and the predictions, run again"
+                    f"{model.history} is empty: delete it and the predictions, run again"
                 )
-            best = common | {"selection": "best_test"}
-            images = scored.images if scored else None
-            self.rows += [{**best, "n": images, **row} for row in history_rows(scored, history)]
+            self.add_history(common | {"selection": "best_test"}, scored, history)
 
-    def validation(self, file: str) -> Predictions | None:
+    def add_history(
+        self, common: Row, scored: Scored | None, history: list[dict[str, str]]
+    ) -> None:
+        images = scored.images if scored else None
+        self.rows += [{**common, "n": images, **row} for row in history_rows(scored, history)]
+
+    def validation(self, model: Model) -> Predictions | None:
         """Predictions on validation images, where there are any."""
-        path = self.folder / "validation" / file
-        return read_predictions(path) if self.selection == "validation" and path.is_file() else None
+        path = model.validation if self.selection == "validation" else None
+        return read_predictions(path) if path and path.is_file() else None
 
     def baseline(self, name: str, scored: Scored) -> None:
         common = {"arm": name, "fraction": "", "replicate": "", "test_set": OWN_TEST_SET}
@@ -148,12 +175,12 @@ class Evaluation:
 
 def run(arguments: argparse.Namespace) -> None:
     evaluation = Evaluation(arguments)
+    folder = Path(arguments.results)
     index = read_csv(arguments.index)
     sets = test_set_groups(arguments)
-    for test_set, (arm, fraction, replicate) in product(
-        sets, product(arguments.arms, arguments.fractions, arguments.replicates)
-    ):
-        evaluation.model(arm, sets[test_set], fraction, replicate, test_set)
+    for test_set in sets:
+        for trained in tabled(read_run_sheet(arguments.runs)):
+            evaluation.model(trained_model(folder, trained, test_set), sets[test_set])
     evaluation.rows += mean_rows(evaluation.rows, evaluation.runs, evaluation.settings)
     majority = majority_class([row["label"] for row in index if row["split"] == "train"])
     test = {row["id"]: row["label"] for row in index if row["split"] == "test"}
@@ -162,7 +189,7 @@ def run(arguments: argparse.Namespace) -> None:
         name, _, path = pair.partition("=")
         evaluation.baseline(name, score(read_predictions(path), sets[OWN_TEST_SET]))
     for name in arguments.pretrained:
-        evaluation.model(name, {})
+        evaluation.model(pretrained_model(folder, name), {})
     write_csv(arguments.confusion, CONFUSION_COLUMNS, evaluation.confusion)
     write_csv(arguments.metrics, COLUMNS, evaluation.rows)
 

@@ -2,15 +2,14 @@
 
 Writes two tables. The index has one row per usable image:
   id, path, split, label, mask, width, height, file_sha256, pixel_sha256, mask_sha256, slide, field
-(paths relative to the data set's folder; mask, label, slide and field empty where there is none).
-The table of problems has one row per problem:
+(paths relative to --folder; mask, label, slide and field empty where there is none). Where the layout has a
+holdout, that share of the usable training images becomes the split test. The table of problems has one row per problem:
   kind, path, detail
 An image that cannot be decoded, and a mask that does not fit, is left out of the index and listed there;
 check_datasets decides by the config whether that stops the workflow.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -20,9 +19,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
 from fewlabels.core.files import sha256_of_file, write_csv
-from fewlabels.data.datasets import FoundImage, Layout, Problem, scan_dataset
+from fewlabels.data.datasets import scan_dataset
+from fewlabels.data.found_images import FoundImage, Problem
+from fewlabels.data.holdout import hold_out
 from fewlabels.data.images import UnusableImageError, decode_image, decode_mask, pixel_hash
+from fewlabels.data.layouts import Layout, check_patterns
 
 INDEX_COLUMNS = [
     *("id", "path", "split", "label", "mask", "width", "height"),
@@ -33,11 +36,23 @@ PROBLEM_COLUMNS = ["kind", "path", "detail"]
 
 def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
-    parser.add_argument("--folder", required=True, help="the data set's raw folder")
-    parser.add_argument("--classes", default="[]", help="JSON list of classes; [] means no labels")
-    parser.add_argument("--aliases", default="{}", help="JSON: other folder name -> class")
-    parser.add_argument("--splits", default="{}", help="JSON: role (train, test) -> folder")
-    parser.add_argument("--group-pattern", default="", help="regular expression for slide, field")
+    parser.add_argument(
+        "--folder",
+        required=True,
+        help="the data set's raw folder, or that which a table's path starts from",
+    )
+    parser.add_argument(
+        "--layout",
+        type=Layout.from_json,
+        required=True,
+        help="JSON with the keys of a data set's section of the config",
+    )
+    parser.add_argument(
+        "--external",
+        action="store_true",
+        help="an external test set: images without a split are test images, classes may be missing",
+    )
+    parser.add_argument("--split-seed", type=int, default=0, help="of the layout's holdout")
     parser.add_argument("--mask-threshold", type=int, default=128)
     parser.add_argument("--max-megapixels", type=float, default=50)
     parser.add_argument("--threads", type=int, default=1, help="files decoded at a time")
@@ -86,23 +101,25 @@ def examine(
     return row, problems
 
 
-def lost_classes(images: list[FoundImage], rows: list[dict]) -> list[Problem]:
+def lost_classes(images: list[FoundImage], rows: list[dict], layout: Layout) -> list[Problem]:
     """Classes of a split that have images, none of them usable."""
     usable = {(row["split"], row["label"]) for row in rows}
     folders = {(image.split, image.label): Path(image.path).parent.as_posix() for image in images}
-    detail = "has no usable image left: replace the undecodable ones"
-    return [Problem("empty_class", folders[key], detail) for key in folders if key not in usable]
+    problems = []
+    for (split, label), folder in folders.items():
+        if (split, label) not in usable:
+            detail = "has no usable image left: replace the undecodable ones"
+            if layout.table:
+                detail = f"has no usable {split} image of {label or 'any kind'} left: replace the undecodable ones"
+            problems.append(Problem("empty_class", layout.table or folder, detail))
+    return problems
 
 
 def run(arguments: argparse.Namespace) -> None:
-    layout = Layout(
-        classes=tuple(json.loads(arguments.classes)),
-        aliases=json.loads(arguments.aliases),
-        splits=json.loads(arguments.splits),
-        group_pattern=arguments.group_pattern or None,
-    )
+    layout = arguments.layout
+    check_patterns("--layout", layout)
     root = Path(arguments.folder)
-    images, problems = scan_dataset(root, layout)
+    images, problems = scan_dataset(root, layout, arguments.external)
     work = partial(
         examine,
         root=root,
@@ -118,7 +135,12 @@ def run(arguments: argparse.Namespace) -> None:
             problems.extend(found)
             if row is not None:
                 rows.append(row)
-    problems += lost_classes(images, rows)
+    problems += lost_classes(images, rows, layout)
+    if layout.holdout is not None:
+        try:
+            rows = hold_out(rows, layout.holdout, arguments.split_seed)
+        except UserError as error:
+            raise UserError(f"{root / (layout.table or '')}: {error}") from None
     write_csv(arguments.problems, PROBLEM_COLUMNS, map(asdict, problems))
     write_csv(arguments.index, INDEX_COLUMNS, rows)
 

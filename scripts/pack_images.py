@@ -2,9 +2,8 @@
 
 Writes
   images      uint8 array (.npy) of shape (n, size, size, 3), RGB, rows in the index's order
-  ids         CSV with one row per image: id
   masks       bool array (.npy) of shape (m, size, size), True = foreground (nearest neighbour)
-  mask ids    CSV with one row per mask: id (of its image)
+and beside each, under its name with the ending .csv, the table of its rows: id (of the image), kind (plain, mask), row.
 The files are decoded once more here, streamed image by image: memory does not grow with their number. JPEGs much
 larger than --size are decoded at reduced scale.
 """
@@ -22,6 +21,7 @@ from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import atomic_path, read_csv, write_csv
 from fewlabels.data.images import UnusableImageError, decode_mask, decode_square, make_mask_square
+from fewlabels.data.pictures import COLUMNS, table_of, table_rows
 
 #: Images in flight at a time, per thread.
 CHUNK = 16
@@ -36,10 +36,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--mask-threshold", type=int, default=128)
     parser.add_argument("--max-megapixels", type=float, default=50)
     parser.add_argument("--threads", type=int, default=1, help="files decoded at a time")
-    parser.add_argument("--images", required=True, help=".npy to write")
-    parser.add_argument("--ids", required=True, help="CSV to write")
-    parser.add_argument("--masks", required=True, help=".npy to write")
-    parser.add_argument("--mask-ids", required=True, help="CSV to write")
+    parser.add_argument("--images", required=True, help=".npy to write, and its table beside it")
+    parser.add_argument("--masks", required=True, help=".npy to write, and its table beside it")
     return parser
 
 
@@ -119,8 +117,11 @@ def run(arguments: argparse.Namespace) -> None:
         np.bool_,
         arguments.threads,
     )
-    write_csv(arguments.ids, ["id"], [{"id": row["id"]} for row in index])
-    write_csv(arguments.mask_ids, ["id"], [{"id": row["id"]} for row in masked])
+    for array, rows, kind in (
+        (arguments.images, index, "plain"),
+        (arguments.masks, masked, "mask"),
+    ):
+        write_csv(table_of(array), COLUMNS, table_rows((row["id"] for row in rows), kind))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

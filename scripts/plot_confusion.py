@@ -11,17 +11,16 @@ import numpy as np
 
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.files import read_csv
+from fewlabels.core.run_sheet import OWN_TEST_SET, cells, read_run_sheet, runs_of_arm, tabled
 from fewlabels.reporting.confusion_figure import ConfusionPanel, confusion_matrices
-from fewlabels.statistics.predictions import OWN_TEST_SET
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
     parser.add_argument("--confusion", required=True, help="CSV of evaluate")
+    parser.add_argument("--runs", required=True, help="CSV of list_runs")
     parser.add_argument("--arm", required=True)
     parser.add_argument("--title", required=True)
-    parser.add_argument("--fractions", nargs="+", required=True)
-    parser.add_argument("--replicates", type=int, required=True, help="how many there are")
     parser.add_argument("--external", nargs="*", default=[], help="names of external test sets")
     parser.add_argument("--figure", required=True, help="PNG to write")
     return parser
@@ -41,16 +40,17 @@ def panel(rows: list[dict[str, str]], title: str, replicates: int) -> ConfusionP
 
 
 def run(arguments: argparse.Namespace) -> None:
+    runs = runs_of_arm(tabled(read_run_sheet(arguments.runs)), arguments.arm)
     rows = [row for row in read_csv(arguments.confusion) if row["arm"] == arguments.arm]
     grid = []
     for test_set in (OWN_TEST_SET, *arguments.external):
         line = []
-        for fraction in arguments.fractions:
+        for (_, fraction), members in cells(runs).items():
             chosen = [r for r in rows if (r["test_set"], r["fraction"]) == (test_set, fraction)]
             title = f"{fraction} % of labels" + (
                 "" if test_set == OWN_TEST_SET else f", {test_set}"
             )
-            line.append(panel(chosen, title, arguments.replicates))
+            line.append(panel(chosen, title, len(members)))
         grid.append(line)
     confusion_matrices(arguments.figure, arguments.title, grid)
 

@@ -2,25 +2,29 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.files import read_csv
+from fewlabels.core.run_sheet import read_run_sheet, runs_of_arm, tabled
 from fewlabels.reporting.figures import training_curves
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
+    parser.add_argument("--results", required=True, help="folder with history/")
+    parser.add_argument("--runs", required=True, help="CSV of list_runs")
+    parser.add_argument("--arm", required=True)
     parser.add_argument("--title", required=True)
-    parser.add_argument("--fractions", nargs="+", required=True, help="one per history")
-    parser.add_argument("--histories", nargs="+", required=True, help="CSV of train_wbc")
     parser.add_argument("--figure", required=True, help="PNG to write")
     return parser
 
 
 def run(arguments: argparse.Namespace) -> None:
     panels: dict[str, list] = {}
-    for fraction, path in zip(arguments.fractions, arguments.histories, strict=True):
-        panels.setdefault(f"{fraction} % of labels", []).append(read_csv(path))
+    for run in runs_of_arm(tabled(read_run_sheet(arguments.runs)), arguments.arm):
+        history = read_csv(Path(arguments.results) / run.path("history"))
+        panels.setdefault(f"{run.fraction} % of labels", []).append(history)
     training_curves(arguments.figure, arguments.title, list(panels.items()))
 
 

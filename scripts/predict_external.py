@@ -12,18 +12,17 @@ import torch
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv
-from fewlabels.data.packed_images import open_packed
+from fewlabels.data.pictures import open_pictures
 from fewlabels.networks.checkpoints import load_classifier
-from fewlabels.training import run_files as runs
+from fewlabels.training import run_files
 from fewlabels.training.runtime import add_compute_arguments, start
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
-    parser.add_argument("--checkpoint", required=True, help=".pt of train_wbc")
+    parser.add_argument("--checkpoint", required=True, help=".pt of train_classifier")
     parser.add_argument("--index", required=True, help="CSV of index_images")
     parser.add_argument("--images", required=True, help=".npy of pack_images")
-    parser.add_argument("--ids", required=True, help="CSV of pack_images")
     add_compute_arguments(parser)
     parser.add_argument("--predictions", required=True, help="CSV to write")
     return parser
@@ -31,21 +30,21 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> None:
     runtime = start(arguments.device, arguments.precision, arguments.threads)
-    images = open_packed(arguments.images, arguments.ids)
+    source = open_pictures([arguments.images])
     model, metadata = load_classifier(arguments.checkpoint)
-    if metadata["image_size"] != images.array.shape[1]:
+    if metadata["image_size"] != source.size:
         raise UserError(
             f"{arguments.checkpoint} takes images of {metadata['image_size']} pixels, "
-            f"{arguments.images} has {images.array.shape[1]}: run pack_images with the same images.size"
+            f"{arguments.images} has {source.size}: run pack_images with the same images.size"
         )
-    samples = runs.split_samples(read_csv(arguments.index), "test")
+    samples = run_files.split_samples(read_csv(arguments.index), "test")
     classes = metadata["classes"]
     test_set = None
     if metadata.get("state") != "diverged":
-        test_set = runs.select(samples, classes, images, None, "off", runtime)
+        test_set = run_files.select(samples, classes, source, "off", runtime)
     model.to(runtime.device, memory_format=torch.channels_last)
     ids = [sample.id for sample in samples]
-    runs.write_predictions(arguments.predictions, ids, test_set, classes, model, runtime)
+    run_files.write_predictions(arguments.predictions, ids, test_set, classes, model, runtime)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

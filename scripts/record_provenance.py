@@ -11,7 +11,7 @@ import hashlib
 import json
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -88,18 +88,23 @@ def recorded(folder: Path) -> dict[str, list]:
     }
 
 
+def entries(value: object, key: str = "") -> Iterator[tuple[str, object]]:
+    """Every value below a config's section, by its dotted key."""
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    for name, part in value.items() if isinstance(value, dict) else ():
+        inner = f"{key}.{name}" if key else str(name)
+        yield inner, part
+        yield from entries(part, inner)
+
+
 def seeds(config: dict) -> dict:
-    """Every seed of the config, by its key."""
-    experiment = config["experiment"]
+    """Every seed of the config, by its dotted key."""
+    seed_lists = ("experiment.replicates", "experiment.crossed.replicates", "experiment.split_seed")
     return {
-        "experiment.replicates": experiment["replicates"],
-        "experiment.crossed.replicates": experiment["crossed"]["replicates"],
-        "experiment.split_seed": experiment["split_seed"],
-        **{
-            f"{name}.seed": part["seed"]
-            for name, part in config.items()
-            if isinstance(part, dict) and "seed" in part
-        },
+        key: value
+        for key, value in entries(config)
+        if key in seed_lists or key.rsplit(".", 1)[-1] == "seed"
     }
 
 

@@ -29,6 +29,7 @@ from fewlabels.data.slides import (
 
 def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
+    parser.add_argument("--target", required=True, help="name of the data set, for messages")
     parser.add_argument("--index", required=True, help="CSV of index_images")
     parser.add_argument("--predictions", required=True, help="CSV to write")
     parser.add_argument("--table", required=True, help="CSV to write")
@@ -37,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> None:
     index = read_csv(arguments.index)
-    check_slides(index)
+    check_slides(index, arguments.target)
     train = [row for row in index if row["split"] == "train"]
     test = [row for row in index if row["split"] == "test"]
     train_labels, labels = ([row["label"] for row in rows] for rows in (train, test))

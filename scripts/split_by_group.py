@@ -18,6 +18,7 @@ from fewlabels.data.slides import check_slides, held_out, slides_of
 
 def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
+    parser.add_argument("--target", required=True, help="name of the data set, for messages")
     parser.add_argument("--index", required=True, help="CSV of index_images")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--grouped-index", required=True, help="CSV to write")
@@ -26,12 +27,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> None:
     index = read_csv(arguments.index)
-    check_slides(index)
+    check_slides(index, arguments.target)
     rows = [row for row in index if row["split"] in ("train", "test")]
     if not any(row["slide"] for row in rows):
         raise UserError(
             f"{arguments.index}: no file name tells a slide, so nothing can be split by slide: "
-            "set datasets.wbc.group_pattern, or take grouped out of experiment.splits"
+            f"set datasets.{arguments.target}.group_pattern, or take grouped out of experiment.splits"
         )
     share = sum(row["split"] == "test" for row in rows) / len(rows)
     slides = slides_of(rows, unknown="pixel_sha256")

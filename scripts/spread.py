@@ -1,7 +1,7 @@
 """Tell apart how much the drawn subset and the initialisation spread the results.
 
-Reads the crossed runs, one of each pair of subset seed s and initialisation seed i (replicate <s>x<i>, or <s> where
-both are the same). Writes a CSV with one row per arm, fraction and metric (accuracy, macro_f1):
+Reads the crossed runs of the run sheet, one of each pair of subset seed and initialisation seed. Writes a CSV
+with one row per arm, fraction and metric (accuracy, macro_f1):
   arm, fraction, metric, subsets, initialisations, mean, sd_subset, sd_initialisation, sd_rest, state
 in points: standard deviations of the subset, of the initialisation, and of the rest (their interaction and noise), by a
 two-way random-effects analysis of variance without replication (see docs/statistics.md). All runs share their test
@@ -16,10 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
 from fewlabels.core.files import write_csv
+from fewlabels.core.run_sheet import Run, cells, crossed, read_run_sheet
 from fewlabels.statistics.comparison import METRICS
 from fewlabels.statistics.evaluation import Row, score
-from fewlabels.statistics.predictions import crossed_replicate, prediction_name, read_predictions
+from fewlabels.statistics.predictions import read_predictions
 from fewlabels.statistics.variance_components import crossed_components
 
 COLUMNS = [
@@ -31,21 +33,34 @@ COLUMNS = [
 def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
     parser.add_argument("--results", required=True, help="folder with predictions/")
-    parser.add_argument("--arms", nargs="+", required=True)
-    parser.add_argument("--fractions", nargs="*", default=[])
-    parser.add_argument("--replicates", nargs="*", default=[], help="seeds that are crossed")
+    parser.add_argument("--runs", required=True, help="CSV of list_runs")
     parser.add_argument("--spread", required=True, help="CSV to write")
     return parser
 
 
-def rows_of(folder: Path, arm: str, fraction: str, seeds: Sequence[str]) -> list[Row]:
+def square(runs: Sequence[Run]) -> list[list[Run]]:
+    """The runs of one arm and fraction: a row per subset seed, a column per initialisation seed, both in one order.
+
+    Raises:
+        UserError: a pair of seeds has no run.
+    """
+    run_of = {(run.subset_seed, run.initialisation_seed): run for run in runs}
+    seeds = list(dict.fromkeys(seed for pair in run_of for seed in pair))
+    for pair in product(seeds, seeds):
+        if pair not in run_of:
+            raise UserError(
+                f"--runs: {runs[0].arm} at {runs[0].fraction} % has no crossed run of subset seed {pair[0]} and "
+                f"initialisation seed {pair[1]}: delete the sheet and run again"
+            )
+    return [[run_of[subset, seed] for seed in seeds] for subset in seeds]
+
+
+def rows_of(results: Path, grid: Sequence[Sequence[Run]]) -> list[Row]:
     """The rows of one arm and fraction."""
-    runs = []
-    for subset, initialisation in product(seeds, seeds):
-        replicate = crossed_replicate(subset, initialisation)
-        runs.append(read_predictions(folder / prediction_name(arm, fraction, replicate)))
-    size = len(seeds)
-    common = {"arm": arm, "fraction": fraction, "subsets": size, "initialisations": size}
+    first, size = grid[0][0], len(grid)
+    runs = [read_predictions(results / run.path("predictions")) for row in grid for run in row]
+    common: Row = {"arm": first.arm, "fraction": first.fraction}
+    common |= {"subsets": size, "initialisations": size}
     if lost := sum(run.diverged for run in runs):
         state = f"{lost} of {len(runs)} diverged"
         return [{**common, "metric": metric, "state": state} for metric in METRICS]
@@ -59,11 +74,11 @@ def rows_of(folder: Path, arm: str, fraction: str, seeds: Sequence[str]) -> list
 
 
 def run(arguments: argparse.Namespace) -> None:
-    folder = Path(arguments.results) / "predictions"
     rows = []
-    if len(arguments.replicates) >= 2:
-        for arm, fraction in product(arguments.arms, arguments.fractions):
-            rows += rows_of(folder, arm, fraction, arguments.replicates)
+    for runs in cells(crossed(read_run_sheet(arguments.runs))).values():
+        grid = square(runs)
+        if len(grid) >= 2:
+            rows += rows_of(Path(arguments.results), grid)
     write_csv(arguments.spread, COLUMNS, rows)
 
 

@@ -44,7 +44,7 @@ def number(text: str | None) -> float | None:
 
 def record_of(records: Path, job: str) -> dict:
     """What a job wrote of its work; empty where no network ran."""
-    for path in (records / f"{job}.json", records / "activations" / f"{job}.json"):
+    for path in (records / f"{job}.json", records / "feature_cache" / f"{job}.json"):
         if path.is_file():
             return json.loads(path.read_text(encoding="utf-8"))
     return {}

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from fewlabels.core.files import read_csv, write_csv
+from fewlabels.core.run_sheet import Run, write_run_sheet
 from fewlabels.statistics.predictions import Predictions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -20,6 +21,8 @@ CLASSES = ["Neutrophil", "Basophil", "Eosinophil"]
 #: Mean colours far from each other: a network tells them after a few steps.
 COLOURS = {"Neutrophil": (30, 30, 200), "Basophil": (200, 30, 30), "Eosinophil": (30, 200, 30)}
 SIDE = 32
+#: Where the images of :func:`write_labelled` lie, but for the splits.
+PLACES = {"images": "{split}/data/{class}", "masks": "{split}/mask/{class}", "classes": CLASSES}
 
 ON_CPU = {"device": "cpu", "precision": "float32", "threads": 1}
 
@@ -38,7 +41,7 @@ TRAINING = {
 AUTOENCODER_TRAINING = {key: TRAINING[key] for key in TRAINING if key != "class_weights"}
 
 #: The script that trains one arm, and the files that it always writes.
-TRAINER = "train_wbc"
+TRAINER = "train_classifier"
 OUTPUTS = ("checkpoint.pt", "history.csv", "predictions.csv", "record.json")
 #: Sizes of the autoencoder of :func:`write_autoencoder`.
 AUTOENCODER = {"channels": [4, 8], "latent_size": 6, "image_size": SIDE}
@@ -143,12 +146,12 @@ class Prepared:
     @property
     def packed(self) -> dict[str, Path]:
         """Options of a script that reads the packed images."""
-        return {"images": self.out / "images.npy", "ids": self.out / "ids.csv"}
+        return {"images": self.out / "images.npy"}
 
     @property
     def masked(self) -> dict[str, Path]:
         """Options of a script that reads the masked images as well."""
-        return {"masked": self.out / "masked.npy", "masked_ids": self.out / "masked_ids.csv"}
+        return {"masked": self.out / "masked.npy"}
 
     def rows(self, split: str) -> list[dict[str, str]]:
         """The index's rows of one split."""
@@ -167,14 +170,17 @@ class Prepared:
         return np.stack(found)
 
 
-def index(raw: Path, out: Path, splits: dict[str, str], **options: object) -> int:
+def index(
+    raw: Path,
+    out: Path,
+    splits: dict[str, str],
+    group_pattern: str | None = None,
+    **options: object,
+) -> int:
     """Run index_images on a labelled data set."""
-    options = {"classes": json.dumps(CLASSES), "splits": splits, **options}
-    return call(
-        "index_images",
-        **{"folder": raw, "index": out / "index.csv", "problems": out / "problems.csv"},
-        **options,
-    )
+    files = {"folder": raw, "index": out / "index.csv", "problems": out / "problems.csv"}
+    layout = {**PLACES, "splits": splits, "group_pattern": group_pattern}
+    return call("index_images", **{**files, "layout": layout, **options})
 
 
 def pack(raw: Path, out: Path, **options: object) -> int:
@@ -182,9 +188,7 @@ def pack(raw: Path, out: Path, **options: object) -> int:
     files = {
         "index": out / "index.csv",
         "images": out / "images.npy",
-        "ids": out / "ids.csv",
         "masks": out / "masks.npy",
-        "mask_ids": out / "mask_ids.csv",
     }
     return call("pack_images", **{"folder": raw, **files, "size": SIDE, **options})
 
@@ -194,11 +198,8 @@ def apply_masks(out: Path, **options: object) -> int:
     files = {
         "index": out / "index.csv",
         "images": out / "images.npy",
-        "ids": out / "ids.csv",
         "masks": out / "masks.npy",
-        "mask_ids": out / "mask_ids.csv",
         "masked": out / "masked.npy",
-        "masked_ids": out / "masked_ids.csv",
         "contact_sheet": out / "sheet.png",
     }
     return call("apply_masks", **{**files, **options})
@@ -237,12 +238,12 @@ def write_autoencoder(path: Path, seed: int = 1, **changes: object) -> Path:
     """Write a checkpoint of an untrained autoencoder of the sizes AUTOENCODER."""
     import torch
 
-    from fewlabels.networks.checkpoints import save_checkpoint
-    from fewlabels.networks.encoders import Autoencoder
+    from fewlabels.networks.autoencoder import Autoencoder
+    from fewlabels.networks.checkpoints import description, save_checkpoint
 
-    sizes = {**AUTOENCODER, **changes}
     torch.manual_seed(seed)
-    save_checkpoint(path, Autoencoder(**sizes).state_dict(), sizes)
+    model = Autoencoder(**{**AUTOENCODER, **changes})
+    save_checkpoint(path, model.state_dict(), description(model.encoder))
     return path
 
 
@@ -255,7 +256,7 @@ def training_options(
     training: dict[str, object] = TRAINING,
     seed: int = 1,
     mask_use: str = "off",
-    activations: Sequence[Path] = (),
+    features: Sequence[Path] = (),
     validation: bool = False,
     **changes: object,
 ) -> dict[str, object]:
@@ -273,10 +274,13 @@ def training_options(
         "mask_use": mask_use,
         "subset": subset,
         "encoders": json.dumps(
-            [{"encoder": name, "trained": trained} for name, (_, trained) in encoders.items()]
+            [
+                {"encoder": name, "trained": trained, "batch_norm": "trained"}
+                for name, (_, trained) in encoders.items()
+            ]
         ),
         "encoder_checkpoints": [path for path, _ in encoders.values()],
-        **({"activations": list(activations)} if activations else {}),
+        **({"features": list(features)} if features else {}),
         "classes": CLASSES,
         "training": training,
         "seed": seed,
@@ -355,4 +359,26 @@ def write_index(path: Path, train: str, test: str, slides: Sequence[str] = ()) -
     for row in rows:
         row |= {"pixel_sha256": f"hash of {row['id']}", "mask_sha256": f"mask of {row['id']}"}
     write_csv(path, ["id", "split", "label", "slide", "pixel_sha256", "mask_sha256"], rows)
+    return path
+
+
+def write_sheet(
+    path: Path,
+    arms: Sequence[str],
+    fractions: Sequence[str],
+    seeds: Sequence[int],
+    baselines: dict[str, str] | None = None,
+    more: Sequence[Run] = (),
+) -> Path:
+    """Write a run sheet of a full grid of the target ``cells``, and ``more`` runs behind it.
+
+    ``baselines``: arm -> the arm it is compared with.
+    """
+    grid = [
+        Run(arm, "cells", fraction, seed, seed, baseline=(baselines or {}).get(arm, ""))
+        for arm in arms
+        for fraction in fractions
+        for seed in seeds
+    ]
+    write_run_sheet(path, [*grid, *more])
     return path

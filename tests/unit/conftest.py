@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import SIDE, Prepared, prepare, write_labelled
+from builders import SIDE, Prepared, call, prepare, write_labelled
 
 from fewlabels.core.files import write_csv
+from fewlabels.data.pictures import COLUMNS, table_rows
 
 # One thread for torch, as in the scripts. It is not imported here, so that tests without it start at once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -28,17 +29,15 @@ def prcc_data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     pixels = np.random.default_rng(0).integers(0, 90, (20, SIDE, SIDE, 3), dtype=np.uint8)
     pixels[12:] += 150
     np.save(folder / "images.npy", pixels)
-    write_csv(folder / "ids.csv", ["id"], [{"id": f"kidney{n:02}.jpg"} for n in range(20)])
-    return {"images": folder / "images.npy", "ids": folder / "ids.csv"}
+    ids = [f"kidney{n:02}.jpg" for n in range(20)]
+    write_csv(folder / "images.csv", COLUMNS, table_rows(ids, "plain"))
+    return {"images": folder / "images.npy"}
 
 
 @pytest.fixture(scope="session")
 def resnet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights of torchvision's ResNet-18."""
-    import torch
-    from torchvision.models import resnet18
-
+    """Random weights of torchvision's ResNet-18, as fetch_weights writes them."""
     path = tmp_path_factory.mktemp("weights") / "resnet18.pth"
-    torch.manual_seed(0)
-    torch.save(resnet18(weights=None).state_dict(), path)
+    options = {"backbone": "imagenet_resnet18", "model": "torchvision/resnet18"}
+    assert call("fetch_weights", **options, weights="random", image_size=SIDE, output=path) == 0
     return path

@@ -16,7 +16,7 @@ from builders import (
 from PIL import Image
 
 from fewlabels.core.files import read_csv
-from fewlabels.training.run_files import open_masked
+from fewlabels.data.pictures import open_pictures
 
 SPLITS = {"train": "train"}
 
@@ -32,7 +32,7 @@ def packed(tmp_path):
 
 
 def rows_of(folder) -> list[dict[str, str]]:
-    return read_csv(folder / "masked_ids.csv")
+    return read_csv(folder / "masked.csv")
 
 
 def masks_of(folder) -> np.ndarray:
@@ -77,11 +77,10 @@ def test_an_empty_mask_applied_is_a_black_image(packed):
 
 
 def test_an_empty_mask_may_stop(packed, capsys):
-    names = ("index", "ids", "mask_ids", "masked_ids")
     line = failure(
         capsys,
         "apply_masks",
-        **{name: packed / f"{name}.csv" for name in names},
+        index=packed / "index.csv",
         **{name: packed / f"{name}.npy" for name in ("images", "masks", "masked")},
         contact_sheet=packed / "sheet.png",
         empty="stop",
@@ -112,10 +111,13 @@ def test_the_contact_sheet_shows_pictures(packed):
 
 def test_masked_images_are_found_by_id(packed):
     assert apply_masks(packed) == 0
-    masked = open_masked(packed / "masked.npy", packed / "masked_ids.csv")
+    masked = open_pictures([packed / "masked.npy"])
     names = [row["id"] for row in rows_of(packed)]
-    assert [name in masked for name in names] == [False] + [True] * 5
-    np.testing.assert_array_equal(masked.rows([names[3]])[0], np.load(packed / "masked.npy")[2])
+    assert {row["kind"] for row in rows_of(packed)} == {"masked"}
+    assert [(name, "masked") in masked for name in names] == [False] + [True] * 5
+    np.testing.assert_array_equal(
+        masked.rows([(names[3], "masked")])[0], np.load(packed / "masked.npy")[2]
+    )
 
 
 def test_a_data_set_without_masks(tmp_path):
@@ -126,7 +128,7 @@ def test_a_data_set_without_masks(tmp_path):
     assert np.load(tmp_path / "masked.npy").shape == (0, SIDE, SIDE, 3)
     assert rows_of(tmp_path) == []
     assert colours_in(tmp_path / "sheet.png") > 1
-    assert open_masked(tmp_path / "masked.npy", tmp_path / "masked_ids.csv").row_of == {}
+    assert open_pictures([tmp_path / "masked.npy"]).row_of == {}
 
 
 def test_only_masks_without_foreground(packed):
@@ -138,7 +140,7 @@ def test_only_masks_without_foreground(packed):
 
 def test_equal_input_gives_equal_files(packed):
     assert apply_masks(packed) == 0
-    names = ("masked.npy", "masked_ids.csv", "sheet.png")
+    names = ("masked.npy", "masked.csv", "sheet.png")
     before = [(packed / name).read_bytes() for name in names]
     assert apply_masks(packed) == 0
     assert [(packed / name).read_bytes() for name in names] == before

@@ -48,12 +48,11 @@ def audit(raw, tmp_path):
         files = {
             "indexes": [tmp_path / "index.csv"],
             "images": [tmp_path / "images.npy"],
-            "ids": [tmp_path / "ids.csv"],
             "pairs": tmp_path / "pairs.csv",
             "report": tmp_path / "leakage.md",
             "thumbnails": tmp_path / "thumbnails.png",
         }
-        settings = {"datasets": ["wbc"], "distance": 6, "correlation": 0.96}
+        settings = {"target": "cells", "datasets": ["cells"], "distance": 6, "correlation": 0.96}
         assert call("audit_leakage", **{**files, **settings, **options}) == 0
         return read_csv(tmp_path / "pairs.csv")
 
@@ -76,8 +75,8 @@ def test_without_copies_only_the_shared_slide_is_listed(audit, tmp_path):
     # Two of the four training and one of the two test images of three classes.
     assert (slide["first_images"], slide["second_images"]) == ("6", "3")
     report = (tmp_path / "leakage.md").read_text()
-    assert "| wbc test in wbc train | 6 | 0 | 0 | 0 | 3 (50 %) on 1 | 0 (0 %) on 0 |" in report
-    assert "| wbc train, within | 12 | 0 | 0 | 0 | – | – |" in report
+    assert "| cells test in cells train | 6 | 0 | 0 | 0 | 3 (50 %) on 1 | 0 (0 %) on 0 |" in report
+    assert "| cells train, within | 12 | 0 | 0 | 0 | – | – |" in report
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,7 @@ def test_a_copy_within_the_training_images_is_listed_as_such(audit):
 
 
 def test_external_images_and_the_grouped_split_are_compared(audit, tmp_path):
-    """The same files as an external test set: its training images are in wbc's, and wbc's grouped test."""
+    """The same files as an external test set: its training images are in the target's, and its grouped test."""
     table = tmp_path / "external.csv"
     columns = ["id", "split", "label", "slide", "field", "file_sha256", "pixel_sha256"]
 
@@ -120,22 +119,20 @@ def test_external_images_and_the_grouped_split_are_compared(audit, tmp_path):
     shutil.rmtree(tmp_path / "raw")
     tables()
     files = {"indexes": [tmp_path / "index.csv", table]}
-    files |= {
-        key: [tmp_path / name] * 2 for key, name in (("images", "images.npy"), ("ids", "ids.csv"))
-    }
+    files["images"] = [tmp_path / "images.npy"] * 2
     rows = audit(
         **files,
-        datasets=["wbc", "Other"],
+        datasets=["cells", "Other"],
         external=["Other"],
         grouped_index=tmp_path / "grouped.csv",
     )
     against_train = [
-        r for r in rows if (r["second_dataset"], r["first_dataset"]) == ("Other", "wbc")
+        r for r in rows if (r["second_dataset"], r["first_dataset"]) == ("Other", "cells")
     ]
     assert sum(r["kind"] == "bytes" for r in against_train) == 12
-    # External images may come from wbc's own slides.
+    # External images may come from the target's own slides.
     assert {r["group"] for r in against_train if r["kind"] == "slide"} == {"1-0", "1-1"}
-    assert {r["group"] for r in rows if r["second_dataset"] == "wbc_grouped"} == {"1-1"}
+    assert {r["group"] for r in rows if r["second_dataset"] == "cells_grouped"} == {"1-1"}
 
 
 def test_slides_that_name_the_class_are_refused(audit, tmp_path, capsys):
@@ -144,12 +141,12 @@ def test_slides_that_name_the_class_are_refused(audit, tmp_path, capsys):
     for row in rows:
         row["slide"] = row["label"][:2]
     write_csv(tmp_path / "index.csv", list(rows[0]), rows)
-    options = {"datasets": ["wbc"], "distance": 6, "correlation": 0.96}
+    options = {"target": "cells", "datasets": ["cells"], "distance": 6, "correlation": 0.96}
     options |= {
         name: [tmp_path / file]
-        for name, file in (("indexes", "index.csv"), ("images", "images.npy"), ("ids", "ids.csv"))
+        for name, file in (("indexes", "index.csv"), ("images", "images.npy"))
     }
     outputs = {name: tmp_path / f"new_{name}" for name in ("pairs", "report", "thumbnails")}
     line = failure(capsys, "audit_leakage", **options, **outputs)
-    assert "datasets.wbc.group_pattern" in line
+    assert "datasets.cells.group_pattern" in line
     assert not (tmp_path / "new_pairs").exists()

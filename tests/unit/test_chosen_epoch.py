@@ -12,12 +12,14 @@ from image_sets import CPU, images_of
 from torch import Tensor, nn
 
 from fewlabels.core.files import read_csv
+from fewlabels.core.settings import TrainingSettings
+from fewlabels.networks.autoencoder import ConvolutionalEncoder
 from fewlabels.networks.checkpoints import load_classifier
-from fewlabels.networks.encoders import Classifier, ConvolutionalEncoder
+from fewlabels.networks.classifier import Classifier
 from fewlabels.training import loop
 
 SIZE = 8
-SETTINGS = loop.settings_from_json(json.dumps(TRAINING | {"epochs": 4, "batch_size": 64}))
+SETTINGS = TrainingSettings.from_json(json.dumps(TRAINING | {"epochs": 4, "batch_size": 64}))
 VALIDATION, TEST = 10, 9  # images
 
 

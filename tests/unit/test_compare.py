@@ -3,11 +3,18 @@
 from pathlib import Path
 
 import pytest
-from builders import call, write_index, write_run
+from builders import call, write_index, write_run, write_sheet
 
 from fewlabels.core.files import read_csv
+from fewlabels.core.run_sheet import Run
 
 GOOD, BAD = "ab" * 60, "ba" * 10 + "ab" * 50
+
+
+def sheet(folder: Path, arms: list[str], fractions=("100", "1"), **baselines: str) -> Path:
+    """A run sheet of three replicates; every arm's baseline is ``base``, unless said otherwise."""
+    of = {arm: "base" for arm in arms if arm != "base"} | baselines
+    return write_sheet(folder / "runs.csv", arms, fractions, [1, 2, 3], of)
 
 
 @pytest.fixture
@@ -16,19 +23,16 @@ def options(tmp_path: Path) -> dict:
     for replicate in ("1", "2", "3"):
         for fraction in ("100", "1"):
             for arm, predicted in (("base", GOOD), ("bad", BAD), ("mad", GOOD)):
-                name = f"replicate{replicate}/{arm}_wbc_{fraction}.csv"
+                name = f"replicate{replicate}/{arm}_cells_{fraction}.csv"
                 write_run(tmp_path, name, GOOD, predicted)
             for arm in ("baseGrouped", "badGrouped"):
-                name = f"replicate{replicate}/{arm}_wbc_{fraction}.csv"
+                name = f"replicate{replicate}/{arm}_cells_{fraction}.csv"
                 write_run(tmp_path, name, "ab" * 20, "ab" * 20)
-    write_run(tmp_path, "replicate2/mad_wbc_1.csv", GOOD, "")
+    write_run(tmp_path, "replicate2/mad_cells_1.csv", GOOD, "")
     return {
         "results": tmp_path,
         "index": write_index(tmp_path / "index.csv", "ab", GOOD),
-        "arms": ["base", "bad", "mad"],
-        "fractions": ["100", "1"],
-        "replicates": ["1", "2", "3"],
-        "baseline": "base",
+        "runs": sheet(tmp_path, ["base", "bad", "mad"]),
         "comparisons": tmp_path / "comparisons.csv",
     }
 
@@ -66,18 +70,38 @@ def test_a_diverged_run_leaves_no_verdict(options):
     assert (row["state"], row["verdict"], row["difference"]) == ("1 of 3 diverged", "", "")
 
 
-def test_arms_of_another_split_have_a_baseline_of_their_own(options):
+def test_arms_of_another_split_have_a_baseline_of_their_own(options, tmp_path):
     arms = ["base", "baseGrouped", "badGrouped"]
-    of = {"baseGrouped": "baseGrouped", "badGrouped": "baseGrouped"}
-    rows = rows_of(options | {"arms": arms, "baseline_of": of}, replicate="mean", metric="accuracy")
+    sheet(tmp_path, arms, baseGrouped="", badGrouped="baseGrouped")
+    rows = rows_of(options, replicate="mean", metric="accuracy")
     assert [(row["arm"], row["baseline"]) for row in rows] == [("badGrouped", "baseGrouped")] * 2
     # Without, there is nothing to compare.
-    rows = rows_of(options | {"arms": arms}, replicate="mean", metric="accuracy")
+    sheet(tmp_path, arms)
+    rows = rows_of(options, replicate="mean", metric="accuracy")
     assert {row["state"] for row in rows} == {"test images differ: not compared"}
 
 
-def test_without_the_baseline_there_is_only_a_header(options):
-    assert rows_of(options | {"arms": ["bad", "mad"]}) == []
+@pytest.mark.parametrize("arms", [["bad", "mad"], ["base"], ["bad"]])
+def test_without_an_arm_and_its_baseline_there_is_only_a_header(options, tmp_path, arms):
+    sheet(tmp_path, arms)
+    assert rows_of(options) == []
+
+
+def test_runs_of_other_seeds_are_no_pairs(options, tmp_path):
+    bad = [Run("bad", "cells", "1", seed, seed, baseline="base") for seed in (2, 1, 3)]
+    write_sheet(tmp_path / "runs.csv", ["base"], ["1"], [1, 2, 3], more=bad)
+    rows = rows_of(options)
+    assert [(row["replicate"], row["state"]) for row in rows] == [
+        ("mean", "seeds differ: not compared")
+    ] * 2
+
+
+def test_one_fraction_and_one_replicate(options, tmp_path):
+    write_sheet(tmp_path / "runs.csv", ["base", "bad"], ["1"], [2], {"bad": "base"})
+    mean, replicate = rows_of(options, metric="accuracy")
+    assert (mean["replicate"], mean["replicates"]) == ("mean", "1")
+    assert "one replicate" in mean["state"]
+    assert (replicate["replicate"], replicate["only_baseline"]) == ("2", "20")
 
 
 def test_slides_are_the_units_where_there_are_enough(options):
@@ -91,9 +115,9 @@ def test_slides_are_the_units_where_there_are_enough(options):
 def test_external_sets_are_families_of_their_own(options, tmp_path):
     for replicate in ("1", "2", "3"):
         for arm, predicted in (("base", GOOD), ("bad", BAD)):
-            name = f"replicate{replicate}/{arm}_wbc_1_on_LISC.csv"
+            name = f"replicate{replicate}/{arm}_cells_1_on_LISC.csv"
             write_run(tmp_path, name, GOOD, predicted)
-    some = {"arms": ["base", "bad"], "fractions": ["1"], "external": ["LISC"]}
-    rows = rows_of(options | some, metric="accuracy", replicate="mean")
+    sheet(tmp_path, ["base", "bad"], ["1"])
+    rows = rows_of(options | {"external": ["LISC"]}, metric="accuracy", replicate="mean")
     assert [row["test_set"] for row in rows] == ["test", "LISC"]
     assert all(row["p_difference"] == row["p_difference_holm"] for row in rows)

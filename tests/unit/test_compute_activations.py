@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+import train_wbc
 from builders import ON_CPU, call, failure, train, write_subset
 
-import train_wbc
 from fewlabels.core.files import read_csv, write_csv
 from fewlabels.networks.checkpoints import load_encoder
 from fewlabels.training.feature_cache import open_activations

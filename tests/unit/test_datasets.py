@@ -5,23 +5,18 @@ import shutil
 
 import pytest
 import yaml
-from builders import CLASSES, REPOSITORY, save, write_labelled
+from builders import CLASSES, PLACES, REPOSITORY, save, write_labelled
 from PIL import Image
 
 from fewlabels.core.errors import UserError
-from fewlabels.data.datasets import (
-    Layout,
-    image_names,
-    is_image_file,
-    listing_hash,
-    parse_group,
-    scan_dataset,
-)
+from fewlabels.data.datasets import listing_hash, scan_dataset
+from fewlabels.data.found_images import image_names, is_image_file, parse_group
+from fewlabels.data.layouts import Layout
 
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
 PATTERN = CONFIG["datasets"]["wbc"]["group_pattern"]
 LAYOUT = Layout(
-    classes=tuple(CLASSES),
+    **PLACES,
     aliases={"Eosinophils": "Eosinophil"},
     splits={"train": "train", "test": "val"},
     group_pattern=PATTERN,
@@ -221,11 +216,11 @@ def external(tmp_path):
     return tmp_path / "external"
 
 
-EXTERNAL = Layout(tuple(CLASSES), LAYOUT.aliases, group_pattern=PATTERN)
+EXTERNAL = Layout(images="{class}", classes=CLASSES, aliases=LAYOUT.aliases, group_pattern=PATTERN)
 
 
 def test_an_external_test_set_may_lack_classes(external):
-    images, problems = scan_dataset(external, EXTERNAL)
+    images, problems = scan_dataset(external, EXTERNAL, external=True)
     assert problems == []
     assert [(i.id, i.path, i.split, i.label, i.mask, i.slide) for i in images] == [
         *(("Basophil/7-1_2_0.png", "Basophil/7-1_2_0.png", "test", "Basophil", "", "7-1"),),
@@ -236,11 +231,11 @@ def test_an_external_test_set_may_lack_classes(external):
 
 def test_an_external_folder_of_another_class_is_a_problem(external):
     save(Image.new("RGB", (8, 8)), external / "Blast/a.png")
-    images, problems = scan_dataset(external, EXTERNAL)
+    images, problems = scan_dataset(external, EXTERNAL, external=True)
     assert len(images) == 3
     assert kinds(problems) == [("unknown_class_folder", "Blast")]
 
 
 def test_an_external_folder_without_classes_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"holds no images: expected <class>/\*\.jpg"):
-        scan_dataset(tmp_path, EXTERNAL)
+        scan_dataset(tmp_path, EXTERNAL, external=True)

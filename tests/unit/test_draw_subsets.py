@@ -1,10 +1,9 @@
 """The command line of the subsets: drawn ones, and given ones matched by class and file name."""
 
-import json
 import shutil
 
 import pytest
-from builders import CLASSES, call, failure, half_mask, picture, save
+from builders import CLASSES, PLACES, call, failure, half_mask, picture, save
 
 from fewlabels.core.files import read_csv
 from fewlabels.data.subsets import draw_subset
@@ -33,9 +32,11 @@ def given(wbc_data, tmp_path):
         save(half_mask(), folder / "train/mask" / label / "95-8-27-0_0_1.png")
     return folder, {
         "given_folder": folder,
-        "classes": json.dumps(CLASSES),
-        "aliases": {"Eosinophils": "Eosinophil"},
-        "train_split": "train",
+        "layout": {
+            **PLACES,
+            "aliases": {"Eosinophils": "Eosinophil"},
+            "splits": {"train": "train", "test": "val"},
+        },
     }
 
 
@@ -153,3 +154,37 @@ def test_a_missing_given_folder_is_one_line(options, given, capsys):
     folder, given_options = given
     shutil.rmtree(folder)
     assert "WBC_25 does not exist" in failure(capsys, "draw_subsets", **options, **given_options)
+
+
+def test_a_given_subset_lies_in_the_layout_of_the_full_set(options, tmp_path):
+    """Flat class folders, masks beside the images, and numbers as classes."""
+    layout = {"images": "{class}", "masks": "{class}", "mask_name": "{stem}_m", "classes": [0, 1]}
+    for folder, numbers in (("full", range(4)), ("part", (1, 3))):
+        for label in "01":
+            for number in numbers:
+                path = tmp_path / folder / label / f"{number}.png"
+                save(picture((9, 9, 9), number), path)
+                save(half_mask(), path.with_name(f"{number}_m.png"))
+    files = {"index": tmp_path / "index.csv", "problems": tmp_path / "problems.csv"}
+    assert call("index_images", folder=tmp_path / "full", layout=layout, **files) == 0
+    options |= {"index": files["index"], "given_folder": tmp_path / "part"}
+    assert call("draw_subsets", **options, layout=layout) == 0
+    assert [(row["id"], row["mask"]) for row in rows_of(options)] == [
+        (f"{label}/{number}.png", "1") for label in "01" for number in (1, 3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layout", "words"),
+    [
+        ({"table": "cells.csv", "classes": CLASSES}, "listed in cells.csv, and given subsets are"),
+        ({**PLACES, "splits": {"test": "val"}}, "the full set has no training images"),
+        (None, "give the layout of the full set"),
+    ],
+)
+def test_a_given_subset_needs_training_folders(options, given, capsys, layout, words):
+    folder, _ = given
+    given_options = {"given_folder": folder} | ({"layout": layout} if layout else {})
+    line = failure(capsys, "draw_subsets", **options, **given_options)
+    assert words in line
+    assert not options["subset"].exists()

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from builders import call, failure, write_index, write_run
+from builders import call, failure, write_index, write_run, write_sheet
 
 from fewlabels.core.files import read_csv, write_csv
+from fewlabels.core.run_sheet import Run
 from fewlabels.statistics.metrics import HEADLINE, class_metric_names
 
 LABELS = "aaabbc"
@@ -14,6 +15,8 @@ RUNS = [
     for fraction in ("100", "0.5")
     for replicate in ("1", "7")
 ]
+#: Of the sheet, but not of the table: it has no files here.
+CROSSED = Run("one", "cells", "0.5", 1, 7, tabled=False, crossed=True)
 #: Headline, three per class, and those of the probabilities with and without a temperature.
 LAST = 5 + 3 * 3 + 4 + 4
 
@@ -22,7 +25,7 @@ LAST = 5 + 3 * 3 + 4 + 4
 def options(tmp_path):
     """Two arms, two fractions, two replicates, one pretrained classifier."""
     for arm, fraction, replicate in RUNS:
-        name = f"replicate{replicate}/{arm}_wbc_{fraction}.csv"
+        name = f"replicate{replicate}/{arm}_cells_{fraction}.csv"
         write_run(
             tmp_path,
             name,
@@ -34,9 +37,9 @@ def options(tmp_path):
     return {
         "results": tmp_path,
         "index": write_index(tmp_path / "index.csv", "aab", LABELS),
-        "arms": ["one", "two"],
-        "fractions": ["100", "0.5"],
-        "replicates": ["1", "7"],
+        "runs": write_sheet(
+            tmp_path / "runs.csv", ["one", "two"], ["100", "0.5"], [1, 7], more=[CROSSED]
+        ),
         "pretrained": ["resnet_cam16"],
         "metrics": tmp_path / "metrics.csv",
         "confusion": tmp_path / "confusion.csv",
@@ -97,7 +100,7 @@ def test_rows_and_values(options):
 
 
 def test_means_have_combined_intervals_and_no_n(options, tmp_path):
-    name = "replicate7/one_wbc_100.csv"
+    name = "replicate7/one_cells_100.csv"
     write_run(tmp_path, name, LABELS, "aaabbb", [0.5])
     assert call("evaluate", **options) == 0
     mean = only(options, **FIRST | {"replicate": "mean"}, metric="accuracy", selection="last")
@@ -123,7 +126,7 @@ def test_slides_are_resampled_where_there_are_enough(options, tmp_path):
     labels, slides = "ab" * 30, [f"s{n // 3}" for n in range(60)]
     for arm, fraction, replicate in RUNS:
         write_run(
-            tmp_path, f"replicate{replicate}/{arm}_wbc_{fraction}.csv", labels, "aab" * 20, [1]
+            tmp_path, f"replicate{replicate}/{arm}_cells_{fraction}.csv", labels, "aab" * 20, [1]
         )
     write_index(options["index"], "aab", labels, slides)
     assert call("evaluate", **options) == 0
@@ -137,7 +140,7 @@ def test_images_without_slides_are_no_groups(options, tmp_path):
     labels = "ab" * 30
     for arm, fraction, replicate in RUNS:
         write_run(
-            tmp_path, f"replicate{replicate}/{arm}_wbc_{fraction}.csv", labels, "aab" * 20, [1]
+            tmp_path, f"replicate{replicate}/{arm}_cells_{fraction}.csv", labels, "aab" * 20, [1]
         )
     write_index(options["index"], "aab", labels)
     assert call("evaluate", **options) == 0
@@ -147,7 +150,7 @@ def test_images_without_slides_are_no_groups(options, tmp_path):
 
 
 def test_a_diverged_run_is_never_averaged_away(options, tmp_path):
-    write_run(tmp_path, "replicate7/one_wbc_0.5.csv", LABELS, "", [])
+    write_run(tmp_path, "replicate7/one_cells_0.5.csv", LABELS, "", [])
     assert call("evaluate", **options) == 0
     diverged = rows_of(options, arm="one", fraction="0.5", replicate="7")
     assert len(diverged) == LAST + 3
@@ -162,7 +165,7 @@ def test_a_diverged_run_is_never_averaged_away(options, tmp_path):
 
 def test_temperature_from_validation_predictions(options, tmp_path):
     for arm, fraction, replicate in RUNS:
-        name = f"replicate{replicate}/{arm}_wbc_{fraction}.csv"
+        name = f"replicate{replicate}/{arm}_cells_{fraction}.csv"
         # Four of six answers are right, as on the test images, at a confidence of .8.
         write_run(tmp_path, name, "abcabc", "abcacb", where="validation")
     assert call("evaluate", **options, selection="validation") == 0
@@ -178,7 +181,7 @@ def test_temperature_from_validation_predictions(options, tmp_path):
 
 def test_a_run_without_validation_images_is_of_its_last_epoch(options, tmp_path):
     for arm, fraction, replicate in RUNS:
-        name = f"replicate{replicate}/{arm}_wbc_{fraction}.csv"
+        name = f"replicate{replicate}/{arm}_cells_{fraction}.csv"
         # Of a subset with few images none was held out: the file has a header and no rows.
         held_out = "" if fraction == "0.5" or (arm, replicate) == ("two", "7") else "abcacb"
         write_run(tmp_path, name, "abcabc", held_out, [0.5], where="validation")
@@ -203,7 +206,7 @@ def test_a_run_without_validation_images_is_of_its_last_epoch(options, tmp_path)
 def test_a_subset_of_the_classes_leaves_no_blank_cell(options, tmp_path):
     """An external set of one class: what is undefined says why."""
     for arm, fraction, replicate in RUNS:
-        name = f"replicate{replicate}/{arm}_wbc_{fraction}_on_LISC.csv"
+        name = f"replicate{replicate}/{arm}_cells_{fraction}_on_LISC.csv"
         write_run(tmp_path, name, "aaa", "aba", classes="abc")
     assert call("evaluate", **options, external=["LISC"]) == 0
     place = FIRST | {"test_set": "LISC"}
@@ -240,7 +243,7 @@ def test_baselines(options, tmp_path):
 def test_external_test_sets(options, tmp_path):
     for arm, fraction, replicate in RUNS:
         write_run(
-            tmp_path, f"replicate{replicate}/{arm}_wbc_{fraction}_on_LISC.csv", "abcc", "abca"
+            tmp_path, f"replicate{replicate}/{arm}_cells_{fraction}_on_LISC.csv", "abcc", "abca"
         )
     assert call("evaluate", **options, external=["LISC"]) == 0
     rows = rows_of(options, test_set="LISC")
@@ -274,18 +277,36 @@ def test_the_same_input_gives_the_same_bytes(options):
 
 @pytest.mark.parametrize("kind", ["predictions", "history"])
 def test_a_missing_file_is_one_line(options, capsys, tmp_path, kind):
-    (tmp_path / kind / "replicate7/two_wbc_0.5.csv").unlink()
+    (tmp_path / kind / "replicate7/two_cells_0.5.csv").unlink()
     line = failure(capsys, "evaluate", **options)
-    assert f"{kind}/replicate7/two_wbc_0.5.csv does not exist" in line
+    assert f"{kind}/replicate7/two_cells_0.5.csv does not exist" in line
     assert not options["metrics"].exists()
 
 
 def test_predictions_without_a_history_are_one_line(options, capsys, tmp_path):
-    path = tmp_path / "history/replicate7/two_wbc_0.5.csv"
+    path = tmp_path / "history/replicate7/two_cells_0.5.csv"
     path.write_text(path.read_text().splitlines()[0] + "\n")
-    assert "replicate7/two_wbc_0.5.csv is empty" in failure(capsys, "evaluate", **options)
+    assert "replicate7/two_cells_0.5.csv is empty" in failure(capsys, "evaluate", **options)
 
 
 def test_external_indexes_must_fit(options, capsys):
     line = failure(capsys, "evaluate", **options, external=["a", "b"], external_indexes=["c"])
     assert "--external-indexes" in line
+
+
+def test_rows_follow_the_sheet(options):
+    assert call("evaluate", **options) == 0
+    places = [(row["arm"], row["fraction"], row["replicate"]) for row in rows_of(options)]
+    means = [(arm, fraction, "mean") for arm, fraction, seed in RUNS if seed == "1"]
+    rest = [("majority", "", ""), ("resnet_cam16", "", "")]
+    assert list(dict.fromkeys(places)) == [*RUNS, *means, *rest]
+
+
+def test_one_run_and_no_pretrained_model(options, tmp_path):
+    write_sheet(options["runs"], ["two"], ["0.5"], [7])
+    assert call("evaluate", **options | {"pretrained": []}) == 0
+    places = [(row["arm"], row["fraction"], row["replicate"]) for row in rows_of(options)]
+    expected = [("two", "0.5", "7"), ("two", "0.5", "mean"), ("majority", "", "")]
+    assert list(dict.fromkeys(places)) == expected
+    mean = only(options, arm="two", replicate="mean", metric="accuracy", selection="last")
+    assert (mean["value"], mean["interval"]) == ("100", "wilson")

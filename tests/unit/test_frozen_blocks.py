@@ -1,6 +1,5 @@
 """Training changes the blocks that are open, parameters and BatchNorm statistics alike, and nothing else."""
 
-import dataclasses
 import json
 from collections.abc import Sequence
 
@@ -11,11 +10,15 @@ from builders import TRAINING
 from image_sets import CPU, images_of
 from watching import steps_taken
 
-from fewlabels.networks.encoders import Classifier, ConvolutionalEncoder, Encoder, ResNet18Encoder
+from fewlabels.core.settings import TrainingSettings
+from fewlabels.networks.autoencoder import ConvolutionalEncoder
+from fewlabels.networks.backbones import Backbone
+from fewlabels.networks.classifier import Classifier
+from fewlabels.networks.encoder import Encoder
 from fewlabels.training import loop
 
 SIZE = 32
-SETTINGS = loop.settings_from_json(
+SETTINGS = TrainingSettings.from_json(
     json.dumps(TRAINING | {"epochs": 2, "batch_size": 4, "schedule": "constant"})
 )
 BATCHES = 3 * 2
@@ -27,7 +30,7 @@ def images() -> loop.ImageSet:
 
 
 def resnet() -> Encoder:
-    return ResNet18Encoder()
+    return Backbone("torchvision/resnet18", SIZE)
 
 
 def convolutions() -> Encoder:
@@ -41,7 +44,8 @@ def state_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 def check(encoder: Encoder, trained: Sequence[str], before: dict, after: dict, prefix: str) -> None:
     """Every value of an open block differs; every one of a frozen block is the same to the bit."""
     for block in encoder.block_names:
-        names = [name for name in before if name.startswith(f"{prefix}{block}.")]
+        below = prefix if encoder.network is encoder else f"{prefix}body."
+        names = [name for name in before if name.startswith(f"{below}{block}.")]
         assert names
         for name in names:
             if block not in trained:
@@ -77,7 +81,7 @@ def test_open_blocks_change_and_frozen_ones_do_not(make, trained, optimizer):
     with steps_taken() as steps:
         loop.train_classifier(
             *(model, images(), {"test": images()}),
-            dataclasses.replace(SETTINGS, optimizer=optimizer),
+            SETTINGS.model_copy(update={"optimizer": optimizer}),
             *(CPU, 1),
         )
     after = state_of(model)

@@ -37,8 +37,10 @@ def test_an_image_without_a_slide_is_one_of_its_own():
     ],
 )
 def test_a_cell_type_is_no_slide(pairs):
-    with pytest.raises(UserError, match=r"datasets\.wbc\.group_pattern: .*'BA'.* Mend the pattern"):
-        check_slides(rows(*pairs))
+    with pytest.raises(
+        UserError, match=r"datasets\.cells\.group_pattern: .*'BA'.* Mend the pattern"
+    ):
+        check_slides(rows(*pairs), "cells")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_a_cell_type_is_no_slide(pairs):
     ],
 )
 def test_slides_that_may_be_real_pass(pairs):
-    check_slides(rows(*pairs))
+    check_slides(rows(*pairs), "cells")
 
 
 def test_the_majority_is_the_first_by_name_of_equals():

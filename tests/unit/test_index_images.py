@@ -4,8 +4,19 @@ import hashlib
 from collections import Counter
 
 import pytest
-from builders import CLASSES, call, failure, half_mask, index, picture, save, write_labelled
+from builders import (
+    CLASSES,
+    PLACES,
+    call,
+    failure,
+    half_mask,
+    index,
+    picture,
+    save,
+    write_labelled,
+)
 from PIL import Image
+from sklearn.model_selection import train_test_split
 
 import index_images
 from fewlabels.core.files import read_csv
@@ -112,7 +123,7 @@ def test_a_folder_of_unlabelled_images_none_of_them_usable(tmp_path):
     folder.mkdir()
     (folder / "a.jpg").write_bytes(b"broken")
     files = {"index": tmp_path / "index.csv", "problems": tmp_path / "problems.csv"}
-    assert call("index_images", folder=folder, **files) == 0
+    assert call("index_images", folder=folder, layout={}, **files) == 0
     problems = read_csv(files["problems"])
     assert kinds(problems) == [("undecodable_image", "a.jpg"), ("empty_class", ".")]
 
@@ -181,8 +192,90 @@ def test_a_missing_folder_is_one_line(tmp_path, capsys):
         capsys,
         "index_images",
         folder=tmp_path / "nowhere",
+        layout={},
         index=tmp_path / "index.csv",
         problems=tmp_path / "problems.csv",
     )
     assert "nowhere does not exist" in line
     assert list(tmp_path.iterdir()) == []
+
+
+def index_layout(folder, out, layout, **options):
+    """Index a data set of any layout; give the rows of the index and of the problems."""
+    files = {"index": out / "index.csv", "problems": out / "problems.csv"}
+    assert call("index_images", folder=folder, layout=layout, **files, **options) == 0
+    return read_csv(files["index"]), read_csv(files["problems"])
+
+
+def test_a_holdout_is_drawn_from_the_usable_images_in_order(tmp_path):
+    """As the autoencoder drew its test images from the packed ones."""
+    for number in range(21):
+        save(picture((90, 20, 20), number), tmp_path / f"raw/k{number:02}.png")
+    (tmp_path / "raw/k05.png").write_bytes(b"broken")
+    plain, _ = index_layout(tmp_path / "raw", tmp_path, {})
+    rows, _ = index_layout(tmp_path / "raw", tmp_path, {"holdout": 0.2}, split_seed=3)
+    assert [{**row, "split": "train"} for row in rows] == plain
+    assert len(rows) == 20
+    _, test = train_test_split([row["id"] for row in plain], test_size=0.2, random_state=3)
+    assert {row["id"] for row in rows if row["split"] == "test"} == set(test)
+    other, _ = index_layout(tmp_path / "raw", tmp_path, {"holdout": 0.2}, split_seed=4)
+    assert other != rows
+
+
+def test_a_holdout_of_labelled_images_keeps_the_classes(raw, tmp_path):
+    for label in CLASSES:
+        for number in range(8):
+            save(picture((20, 90, 20), number), raw / "train/data" / label / f"m{number}.png")
+    layout = {"images": "train/data/{class}", "classes": CLASSES, "holdout": 0.3}
+    rows, _ = index_layout(raw, tmp_path, layout)
+    assert Counter((row["split"], row["label"]) for row in rows) == {
+        **{("train", label): 7 for label in CLASSES},
+        **{("test", label): 3 for label in CLASSES},
+    }
+
+
+@pytest.mark.parametrize("holdout", [0.001, 0.999])
+def test_an_impossible_holdout_is_one_line(raw, tmp_path, capsys, holdout):
+    layout = {"images": "train/data/{class}", "classes": CLASSES, "holdout": holdout}
+    files = {"index": tmp_path / "index.csv", "problems": tmp_path / "problems.csv"}
+    line = failure(capsys, "index_images", folder=raw, layout=layout, **files)
+    assert f"{raw}: 6 images can't be split" in line
+    assert "datasets.*.holdout" in line
+
+
+def test_a_table_gives_the_same_images_as_its_folders(raw, tmp_path, indexed):
+    rows, _ = indexed()
+    lines = [f"{row['path']};{row['mask']};{row['label']};{row['split']}" for row in rows]
+    (raw / "cells.csv").write_text("\n".join(["Path;Mask;Label;Split", *lines]))
+    layout = {"table": "raw/cells.csv", "classes": CLASSES}
+    listed, problems = index_layout(tmp_path, tmp_path, layout)
+    assert problems == []
+    changed = {"id": "", "path": "", "mask": ""}
+    assert [row | changed for row in listed] == [row | changed for row in rows]
+    assert [row["id"] for row in listed] == [row["path"] for row in rows]
+    assert [row["path"] for row in listed] == [f"raw/{row['path']}" for row in rows]
+
+
+def test_a_class_of_a_table_of_which_nothing_is_usable(raw, tmp_path):
+    (raw / "train/data/Basophil/95-8-27-0_0_0.png").write_bytes(b"broken")
+    (raw / "cells.csv").write_text(
+        "path,label\ntrain/data/Basophil/95-8-27-0_0_0.png,a\nval/data/Basophil/95-8-27-1_0_0.png,b"
+    )
+    rows, problems = index_layout(raw, tmp_path, {"table": "cells.csv", "classes": ["a", "b"]})
+    assert [row["label"] for row in rows] == ["b"]
+    assert kinds(problems)[1:] == [("empty_class", "cells.csv")]
+    assert "train image of a" in problems[1]["detail"]
+
+
+def test_an_external_test_set(raw, tmp_path):
+    layout = {"images": "{class}", "classes": [*CLASSES, "Blast"]}
+    rows, problems = index_layout(raw / "val/data", tmp_path, layout, external=True)
+    assert [(row["split"], row["label"]) for row in rows] == [("test", label) for label in CLASSES]
+    assert problems == []
+
+
+def test_a_layout_that_is_wrong_is_one_line(raw, tmp_path, capsys):
+    files = {"index": tmp_path / "index.csv", "problems": tmp_path / "problems.csv"}
+    layout = {**PLACES, "images": "{role}/{class}"}
+    line = failure(capsys, "index_images", folder=raw, layout=layout, **files)
+    assert "'--layout.images' has the unknown placeholder {role}" in line

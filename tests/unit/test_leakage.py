@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fewlabels.audit.duplicates import Thumbnails
-from fewlabels.audit.leakage import COLUMNS, GROUPED, Part, compare, comparisons, counts_table
+from fewlabels.audit.leakage import COLUMNS, Part, compare, comparisons
+from fewlabels.reporting.leakage_report import counts_table, leakage_report
 
 GENERATOR = np.random.default_rng(0)
 #: Soft patterns, each unlike the others.
@@ -38,24 +39,29 @@ def test_the_later_split_is_compared_with_the_earlier_and_every_set_with_the_tes
     parts = [
         part(*names, [row("x", 0)])
         for names in (
-            *(("wbc", "train"), ("wbc", "test"), (GROUPED, "test"), (GROUPED, "train")),
+            *(
+                ("cells", "train"),
+                ("cells", "test"),
+                ("cells_grouped", "test"),
+                ("cells_grouped", "train"),
+            ),
             *(("cam16", "test"), ("cam16", "validation"), ("prcc", "train"), ("Ext", "test")),
         )
     ]
-    assert titles(comparisons(parts, ["Ext"])) == {
-        ("wbc train", "wbc test"),
-        ("wbc train", "wbc train"),
-        ("wbc_grouped train", "wbc_grouped test"),
+    assert titles(comparisons(parts, ["Ext"], "cells")) == {
+        ("cells train", "cells test"),
+        ("cells train", "cells train"),
+        ("cells_grouped train", "cells_grouped test"),
         ("cam16 validation", "cam16 test"),
-        ("cam16 test", "wbc test"),
-        ("cam16 validation", "wbc test"),
-        ("prcc train", "wbc test"),
+        ("cam16 test", "cells test"),
+        ("cam16 validation", "cells test"),
+        ("prcc train", "cells test"),
         *(
-            (f"{part}", "wbc_grouped test")
+            (f"{part}", "cells_grouped test")
             for part in ("cam16 test", "cam16 validation", "prcc train")
         ),
-        ("wbc train", "Ext test"),
-        ("wbc_grouped train", "Ext test"),
+        ("cells train", "Ext test"),
+        ("cells_grouped train", "Ext test"),
         ("cam16 test", "Ext test"),
         ("cam16 validation", "Ext test"),
         ("prcc train", "Ext test"),
@@ -65,7 +71,7 @@ def test_the_later_split_is_compared_with_the_earlier_and_every_set_with_the_tes
 @pytest.fixture
 def pair():
     train = part(
-        "wbc",
+        "cells",
         "train",
         [
             row("a", 0, "s1", "s1/1", file="same"),
@@ -75,7 +81,7 @@ def pair():
         ],
     )
     test = part(
-        "wbc",
+        "cells",
         "test",
         [
             row("A", 0, "s1", "s1/1", file="same", pixels="pa"),
@@ -114,7 +120,7 @@ def test_slides_of_other_naming_are_not_compared(pair):
 
 def test_within_one_part_each_copy_is_listed_once_and_no_slides():
     rows = [row("a", 0, "s", file="x"), row("b", 1, "s"), row("c", 0, "s", file="x"), row("d", 1)]
-    train = part("wbc", "train", rows)
+    train = part("cells", "train", rows)
     found = [(r["kind"], r["first_id"], r["second_id"]) for r in compare(train, train, 6, 0.96)]
     assert found == [("bytes", "a", "c"), ("near_duplicates", "b", "d")]
 
@@ -122,4 +128,16 @@ def test_within_one_part_each_copy_is_listed_once_and_no_slides():
 def test_the_table_counts_images_of_the_second_part(pair):
     table = counts_table([pair], compare(*pair, 6, 0.96))
     # s1 and s2 hold three of the four test images, field s1/1 one.
-    assert "| wbc test in wbc train | 4 | 1 | 1 | 1 | 3 (75 %) on 2 | 1 (25 %) on 1 |" in table
+    assert "| cells test in cells train | 4 | 1 | 1 | 1 | 3 (75 %) on 2 | 1 (25 %) on 1 |" in table
+
+
+def test_the_report_names_thresholds_and_blank_images(pair):
+    train, test = pair
+    blank = Part("x", "test", test.rows[:1], Thumbnails(np.zeros_like(PICTURES[:1])), "x")
+    text = leakage_report([pair], compare(*pair, 6, 0.96), 6, 0.96)
+    assert "at most 6 bits apart" in text
+    assert "correlate by at least 0.96." in text
+    assert "Nearly blank" not in text
+    # A part that is compared twice counts once.
+    text = leakage_report([(train, blank), (test, blank)], [], 6, 0.96)
+    assert "compared by bytes and pixels alone: 1." in text

@@ -7,9 +7,8 @@ import pytest
 from builders import CLASSES, SIDE, failure, index, pack, picture, save, write_labelled
 from PIL import Image
 
-from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv, write_csv
-from fewlabels.data.packed_images import open_packed
+from fewlabels.data.pictures import open_pictures
 
 SPLITS = {"train": "train", "test": "val"}
 
@@ -24,7 +23,7 @@ def raw(tmp_path):
 def test_rows_are_those_of_the_index(raw, tmp_path):
     assert pack(raw, tmp_path) == 0
     rows = read_csv(tmp_path / "index.csv")
-    assert [row["id"] for row in read_csv(tmp_path / "ids.csv")] == [row["id"] for row in rows]
+    assert [row["id"] for row in read_csv(tmp_path / "images.csv")] == [row["id"] for row in rows]
     images = np.load(tmp_path / "images.npy")
     assert images.dtype == np.uint8
     assert images.shape == (9, SIDE, SIDE, 3)
@@ -36,9 +35,7 @@ def test_rows_are_those_of_the_index(raw, tmp_path):
 def test_masks_are_those_of_the_index(raw, tmp_path):
     assert pack(raw, tmp_path) == 0
     masked = [row for row in read_csv(tmp_path / "index.csv") if row["mask"]]
-    assert [row["id"] for row in read_csv(tmp_path / "mask_ids.csv")] == [
-        row["id"] for row in masked
-    ]
+    assert [row["id"] for row in read_csv(tmp_path / "masks.csv")] == [row["id"] for row in masked]
     masks = np.load(tmp_path / "masks.npy")
     assert masks.dtype == bool
     assert masks.shape == (3, SIDE, SIDE)
@@ -52,7 +49,7 @@ def test_order_follows_the_index_not_the_folder(raw, tmp_path):
     rows.reverse()
     write_csv(tmp_path / "index.csv", list(rows[0]), rows)
     assert pack(raw, tmp_path) == 0
-    assert [row["id"] for row in read_csv(tmp_path / "ids.csv")] == [row["id"] for row in rows]
+    assert [row["id"] for row in read_csv(tmp_path / "images.csv")] == [row["id"] for row in rows]
     with Image.open(raw / rows[0]["path"]) as image:
         np.testing.assert_array_equal(np.load(tmp_path / "images.npy")[0], np.asarray(image))
 
@@ -115,9 +112,8 @@ def test_a_data_set_without_masks(tmp_path):
     assert index(raw, tmp_path, {"train": "train"}) == 0
     assert pack(raw, tmp_path) == 0
     assert np.load(tmp_path / "masks.npy").shape == (0, SIDE, SIDE)
-    assert read_csv(tmp_path / "mask_ids.csv") == []
-    masks = open_packed(tmp_path / "masks.npy", tmp_path / "mask_ids.csv")
-    assert masks.rows([]).shape == (0, SIDE, SIDE)
+    assert read_csv(tmp_path / "masks.csv") == []
+    assert open_pictures([tmp_path / "masks.npy"]).rows([]).shape == (0, SIDE, SIDE)
 
 
 @pytest.mark.parametrize("damage", ["broken", "gone"])
@@ -133,31 +129,26 @@ def test_a_file_that_changed_since_is_one_line(raw, tmp_path, capsys, damage):
         folder=raw,
         index=tmp_path / "index.csv",
         size=SIDE,
-        **{name: tmp_path / name for name in ("images", "ids", "masks", "mask-ids")},
+        **{name: tmp_path / f"{name}.npy" for name in ("images", "masks")},
     )
     assert "changed since index_images" in line
     assert "--forcerun index_images" in line
-    assert not (tmp_path / "images").exists()
+    assert not (tmp_path / "images.npy").exists()
+    assert not (tmp_path / "images.csv").exists()
     assert not list(tmp_path.glob(".*"))
 
 
-def test_packed_images_are_read_by_id(raw, tmp_path):
-    rows = read_csv(tmp_path / "index.csv")
-    # Another order than that of the alphabet.
-    write_csv(tmp_path / "index.csv", list(rows[0]), [*rows[5:], *reversed(rows[:5])])
+def test_the_tables_beside_the_arrays_name_each_row(raw, tmp_path):
     assert pack(raw, tmp_path) == 0
-    packed = open_packed(tmp_path / "images.npy", tmp_path / "ids.csv")
-    names = [row["id"] for row in read_csv(tmp_path / "ids.csv")]
-    assert names[0] in packed
-    assert "nobody" not in packed
-    chosen = packed.rows([names[4], names[0], names[4]])
-    np.testing.assert_array_equal(chosen, np.load(tmp_path / "images.npy")[[4, 0, 4]])
-
-
-def test_an_array_and_ids_of_other_lengths_are_refused(raw, tmp_path):
-    assert pack(raw, tmp_path) == 0
-    with pytest.raises(UserError, match=r"images\.npy has 9 rows.*has 3.*pack_images"):
-        open_packed(tmp_path / "images.npy", tmp_path / "mask_ids.csv")
+    index_rows = read_csv(tmp_path / "index.csv")
+    masked = [row for row in index_rows if row["mask"]]
+    for name, kind, rows in (("images", "plain", index_rows), ("masks", "mask", masked)):
+        assert read_csv(tmp_path / f"{name}.csv") == [
+            {"id": row["id"], "kind": kind, "row": str(n)} for n, row in enumerate(rows)
+        ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("images.csv", "images.npy", "index.csv", "masks.csv", "masks.npy", "problems.csv", "raw"),
+    ]
 
 
 def test_large_images_shrink(tmp_path):

@@ -6,10 +6,10 @@ from fewlabels.workflow.plan import History, Job, jobs_of, makespan, plan
 
 DRY_RUN = """\
 Building DAG of jobs...
-rule train_wbc:
-    input: scripts/train_wbc.py
+rule train_classifier:
+    input: scripts/train_classifier.py
     output: results/models/replicate1/resnet_wbc_10.pt
-    benchmark: results/benchmarks/train_wbc/replicate1/resnet_wbc_10.tsv
+    benchmark: results/benchmarks/train_classifier/replicate1/resnet_wbc_10.tsv
     wildcards: replicate=1, arm=resnet, fraction=10
     resources: tmpdir=<TBD>, gpu=1, mem_mb=8000, runtime=480
 [Mon Nov 23 06:18:21 2026]
@@ -32,9 +32,9 @@ def write(folder: Path, name: str, seconds: float) -> None:
 
 @pytest.fixture
 def folder(tmp_path):
-    write(tmp_path, "train_wbc/replicate1/resnet_wbc_10.tsv", 100)
-    write(tmp_path, "train_wbc/replicate2/resnet_wbc_10.tsv", 200)
-    write(tmp_path, "train_wbc/replicate1/resnet_wbc_50.tsv", 900)
+    write(tmp_path, "train_classifier/replicate1/resnet_wbc_10.tsv", 100)
+    write(tmp_path, "train_classifier/replicate2/resnet_wbc_10.tsv", 200)
+    write(tmp_path, "train_classifier/replicate1/resnet_wbc_50.tsv", 900)
     write(tmp_path, "fetch_weights/vgg16_random.tsv", 5)
     write(tmp_path, "broken/x.tsv", 1)
     (tmp_path / "broken/x.tsv").write_text("half a file")
@@ -43,26 +43,32 @@ def folder(tmp_path):
 
 def test_the_jobs_of_a_dry_run_are_read():
     assert jobs_of(DRY_RUN) == [
-        Job("train_wbc", "results/benchmarks/train_wbc/replicate1/resnet_wbc_10.tsv", 1),
+        Job(
+            "train_classifier",
+            "results/benchmarks/train_classifier/replicate1/resnet_wbc_10.tsv",
+            1,
+        ),
         Job("fetch_weights", "results/benchmarks/fetch_weights/vgg16_random.tsv", 0),
     ]
 
 
 def test_similar_jobs_tell_how_long_one_takes(folder):
     history = History([folder])
-    assert history.expect(Job("train_wbc", "b/replicate3/resnet_wbc_10.tsv", 1)) == 150
-    assert history.expect(Job("train_wbc", "b/replicate3/other_wbc_50.tsv", 1)) == 900
-    assert history.expect(Job("train_wbc", "b/replicate3/other_wbc_1.tsv", 1)) == 400
-    assert history.expect(Job("train_cam16", "b/x.tsv", 1)) is None
+    assert history.expect(Job("train_classifier", "b/replicate3/resnet_wbc_10.tsv", 1)) == 150
+    assert history.expect(Job("train_classifier", "b/replicate3/other_wbc_50.tsv", 1)) == 900
+    assert history.expect(Job("train_classifier", "b/replicate3/other_wbc_1.tsv", 1)) == 400
+    # Of an external test set's predictions the fraction stands before its name.
+    assert history.expect(Job("train_classifier", "b/other_wbc_50_on_LISC.tsv", 1)) == 900
+    assert history.expect(Job("pretrain", "b/x.tsv", 1)) is None
     assert history.expect(Job("broken", "b/x.tsv", 1)) is None
 
 
 def test_the_plan_counts_gpu_hours_and_says_what_it_does_not_know(folder):
-    jobs = [Job("train_wbc", f"b/replicate{seed}/resnet_wbc_50.tsv", 1) for seed in range(8)]
-    lines = plan([*jobs, Job("train_cam16", "b/x.tsv", 1)], History([folder]), 4, 0)
-    assert lines[1].split() == ["train_wbc", "8", "900.0", "2.00", "2.00"]
+    jobs = [Job("train_classifier", f"b/replicate{seed}/resnet_wbc_50.tsv", 1) for seed in range(8)]
+    lines = plan([*jobs, Job("pretrain", "b/x.tsv", 1)], History([folder]), 4, 0)
+    assert lines[1].split() == ["train_classifier", "8", "900.0", "2.00", "2.00"]
     assert "about 0.50 h" in lines[-2]
-    assert "train_cam16 (1)" in lines[-1]
+    assert "pretrain (1)" in lines[-1]
     assert plan([], History([]), 1, 0) == ["nothing to be done"]
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from builders import call, colours_in, failure
+from builders import call, colours_in, failure, write_sheet
 
 import plot_confusion
 from fewlabels.core.files import write_csv
@@ -34,8 +34,7 @@ def options(tmp_path):
         "confusion": tmp_path / "confusion.csv",
         "arm": "resnet",
         "title": "resnet, alone",
-        "fractions": [100, 1],
-        "replicates": 2,
+        "runs": write_sheet(tmp_path / "runs.csv", ["resnet", "lost"], ["100", "1"], [1, 2]),
         "figure": tmp_path / "figure.png",
     }
 
@@ -89,3 +88,9 @@ def test_equal_matrices_give_equal_files(tmp_path):
     for name in ("one.png", "two.png"):
         confusion_matrices(tmp_path / name, "title", [[panel]])
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def test_an_unknown_arm_is_one_line(options, capsys):
+    line = failure(capsys, "plot_confusion", **options | {"arm": "resnett"})
+    assert "'resnett' is not among the runs: did you mean 'resnet'?" in line
+    assert not options["figure"].exists()

@@ -1,12 +1,12 @@
 """VGG16 features of every image, here of a small network built like VGG16."""
 
 import numpy as np
+import prcc_features
 import pytest
 import torch
 from builders import ON_CPU, call, failure
 from torch import nn
 
-import prcc_features
 from fewlabels.core.files import read_csv
 from fewlabels.networks import encoders as networks
 from fewlabels.training.augmentation import normalise

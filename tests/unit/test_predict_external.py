@@ -3,19 +3,20 @@
 import numpy as np
 import pytest
 import torch
-from builders import CLASSES, COLOURS, ON_CPU, SIDE, call, failure, index, pack, picture, save
+from builders import CLASSES, COLOURS, ON_CPU, SIDE, call, failure, pack, picture, save
 from image_sets import CPU, images_of
 
 from fewlabels.core.files import read_csv
-from fewlabels.networks.checkpoints import classifier_state, save_checkpoint
-from fewlabels.networks.encoders import Classifier, ResNet18Encoder
+from fewlabels.networks.backbones import Backbone
+from fewlabels.networks.checkpoints import classifier_state, describe_encoders, save_checkpoint
+from fewlabels.networks.classifier import Classifier
 from fewlabels.training.loop import predict
 
 
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(0)
-    encoder = ResNet18Encoder()
+    encoder = Backbone("torchvision/resnet18", SIDE)
     encoder.open_blocks([])
     return Classifier({"imagenet_resnet18": encoder}, len(CLASSES)).eval()
 
@@ -27,19 +28,21 @@ def options(model, tmp_path):
         for number in range(2):
             drawn = picture(COLOURS[label], number, (40, 36))
             save(drawn, tmp_path / "raw" / label / f"{number}.png")
-    assert index(tmp_path / "raw", tmp_path, {}) == 0
+    layout = {"images": "{class}", "classes": CLASSES}
+    files = {"index": tmp_path / "index.csv", "problems": tmp_path / "problems.csv"}
+    options = {"folder": tmp_path / "raw", "layout": layout, "external": True, **files}
+    assert call("index_images", **options) == 0
     assert pack(tmp_path / "raw", tmp_path) == 0
     metadata = {
         "classes": CLASSES,
         "image_size": SIDE,
-        "encoders": [{"encoder": "imagenet_resnet18", "trained": []}],
+        "encoders": describe_encoders(model),
     }
     save_checkpoint(tmp_path / "model.pt", classifier_state(model), metadata)
     return {
         "checkpoint": tmp_path / "model.pt",
         "index": tmp_path / "index.csv",
         "images": tmp_path / "images.npy",
-        "ids": tmp_path / "ids.csv",
         **ON_CPU,
         "predictions": tmp_path / "predictions.csv",
     }

@@ -9,7 +9,6 @@ from fewlabels.statistics.predictions import (
     constant_predictions,
     groups_of,
     majority_class,
-    prediction_name,
     read_predictions,
     units_of,
 )
@@ -67,13 +66,6 @@ def test_a_missing_column_is_named(tmp_path):
     write_csv(tmp_path / "x.csv", ["id", "label"], [])
     with pytest.raises(UserError, match="no column 'predicted'"):
         read_predictions(tmp_path / "x.csv")
-
-
-def test_names_of_files():
-    assert prediction_name("resnet", "0.5", "1x2") == "replicate1x2/resnet_wbc_0.5.csv"
-    assert prediction_name("resnet", "1", "3", "LISC") == "replicate3/resnet_wbc_1_on_LISC.csv"
-    assert prediction_name("resnet", "1", "3", ending="json") == "replicate3/resnet_wbc_1.json"
-    assert prediction_name("resnet_cam16", "", "") == "resnet_cam16.csv"
 
 
 def test_an_image_without_slide_is_its_own_group():

@@ -12,7 +12,9 @@ from record_provenance import canonical_json, describe, images_hash, scripts_has
 EXPERIMENT = {"replicates": [1, 2], "crossed": {"replicates": [1]}, "split_seed": 5}
 # Not every value is a section: "data/seeds" has no seed.
 CONFIG = {
-    **{"experiment": EXPERIMENT, "weights": {"seed": 7}, "images": {"size": 32}},
+    **{"experiment": EXPERIMENT, "statistics": {"seed": 7}, "images": {"size": 32}},
+    "backbones": {"net": {"weights": "random", "seed": 3}},
+    "pretraining": {"x": {"method": "cluster", "parts": [{"seed": 4}]}, "y": {"seed": 0}},
     "data_root": "data/seeds",
 }
 
@@ -45,7 +47,10 @@ def test_content(options):
         "experiment.replicates": [1, 2],
         "experiment.crossed.replicates": [1],
         "experiment.split_seed": 5,
-        "weights.seed": 7,
+        "statistics.seed": 7,
+        "backbones.net.seed": 3,
+        "pretraining.x.parts.0.seed": 4,
+        "pretraining.y.seed": 0,
     }
     assert set(found["images"]) == {"wbc_index.csv"}
     assert len(found["code"]["scripts"]) == 64

@@ -7,12 +7,12 @@ import time
 import numpy as np
 import pytest
 import torch
+from fewlabels.data.packed_images import PackedImages
 from image_sets import CPU, images_of, pixels_in
 from torch import nn
 
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv, write_csv
-from fewlabels.data.packed_images import PackedImages
 from fewlabels.training import run_files as runs
 
 CLASSES = ["b", "a"]

@@ -25,6 +25,7 @@ def control(tmp_path):
 
 def options(folder):
     return {
+        "target": "cells",
         "index": folder / "index.csv",
         "predictions": folder / "predictions.csv",
         "table": folder / "table.csv",
@@ -93,6 +94,6 @@ def test_a_cell_type_taken_for_a_slide_is_one_line(tmp_path, capsys):
     ]
     write_csv(tmp_path / "index.csv", COLUMNS, rows)
     line = failure(capsys, "slide_only", **options(tmp_path))
-    assert "datasets.wbc.group_pattern" in line
+    assert "datasets.cells.group_pattern" in line
     assert "set it to null" in line
     assert not (tmp_path / "predictions.csv").exists()

@@ -29,6 +29,7 @@ def split(tmp_path):
     def options(rows, seed=0):
         write_csv(tmp_path / "index.csv", COLUMNS, rows)
         return {
+            "target": "cells",
             "index": tmp_path / "index.csv",
             "seed": seed,
             "grouped_index": tmp_path / "grouped.csv",
@@ -72,7 +73,7 @@ def test_equal_pictures_without_a_slide_stay_together(split, tmp_path):
 
 @pytest.mark.parametrize(
     ("slides", "words"),
-    [(0, "set datasets.wbc.group_pattern, or take grouped out"), (2, "2 slides are too few")],
+    [(0, "set datasets.cells.group_pattern, or take grouped out"), (2, "2 slides are too few")],
 )
 def test_what_cannot_be_split_is_one_line(split, tmp_path, capsys, slides, words):
     line = failure(capsys, "split_by_group", **split(index_of(slides)))

@@ -3,9 +3,10 @@
 import math
 
 import pytest
-from builders import call, write_run
+from builders import call, failure, write_run, write_sheet
 
 from fewlabels.core.files import read_csv
+from fewlabels.core.run_sheet import Run
 
 #: Images of ten that are right with each pair of subset and initialisation: the values of test_random_effects.
 RIGHT = {"1": 1, "1x2": 2, "2x1": 5, "2": 8}
@@ -14,7 +15,13 @@ RIGHT = {"1": 1, "1x2": 2, "2x1": 5, "2": 8}
 def write(folder, replicate: str, right: int) -> None:
     labels = "ab" * 5
     answers = labels[:right] + "".join("ba"["ab".index(label)] for label in labels[right:])
-    write_run(folder, f"replicate{replicate}/one_wbc_1.csv", labels, answers if right else "")
+    write_run(folder, f"replicate{replicate}/one_cells_1.csv", labels, answers if right else "")
+
+
+def sheet(folder, pairs):
+    """Replicates 1 to 3, and the crossed runs of these pairs of seeds."""
+    runs = [Run("one", "cells", "1", *pair, tabled=False, crossed=True) for pair in pairs]
+    return write_sheet(folder / "runs.csv", ["one"], ["1"], [1, 2, 3], more=runs)
 
 
 @pytest.fixture
@@ -22,7 +29,8 @@ def options(tmp_path):
     for replicate, right in RIGHT.items():
         write(tmp_path, replicate, right)
     return {
-        **{"results": tmp_path, "arms": ["one"], "fractions": ["1"], "replicates": ["1", "2"]},
+        "results": tmp_path,
+        "runs": sheet(tmp_path, [(1, 1), (2, 2), (1, 2), (2, 1)]),
         "spread": tmp_path / "spread.csv",
     }
 
@@ -42,7 +50,15 @@ def test_a_diverged_run_leaves_no_value(options, tmp_path):
     assert {(row["mean"], row["state"]) for row in rows} == {("", "1 of 4 diverged")}
 
 
-@pytest.mark.parametrize("seeds", [[], ["1"]])
-def test_off(options, seeds):
-    assert call("spread", **options | {"replicates": seeds}) == 0
+@pytest.mark.parametrize("pairs", [[], [(1, 1)]])
+def test_off(options, tmp_path, pairs):
+    sheet(tmp_path, pairs)
+    assert call("spread", **options) == 0
     assert read_csv(options["spread"]) == []
+
+
+def test_a_pair_of_seeds_without_a_run_is_one_line(options, tmp_path, capsys):
+    sheet(tmp_path, [(1, 1), (2, 2), (2, 1)])
+    line = failure(capsys, "spread", **options)
+    assert "one at 1 % has no crossed run of subset seed 1 and initialisation seed 2" in line
+    assert not options["spread"].exists()

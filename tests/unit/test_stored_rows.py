@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fewlabels.data.packed_images import load_mapped
+from fewlabels.data.pictures import load_mapped
 from fewlabels.training import stored_rows as module
 from fewlabels.training.stored_rows import StoredRows, stored_rows
 

@@ -1,7 +1,9 @@
 """The summary: the tidy table, and the same for reading."""
 
+import json
+
 import pytest
-from builders import call
+from builders import call, failure, write_sheet
 
 from fewlabels.core.files import read_csv, write_csv
 
@@ -10,17 +12,8 @@ METRIC_COLUMNS = [
     *("low", "high", "interval", "state"),
 ]
 COMPARISON_COLUMNS = [
-    *(
-        "arm",
-        "baseline",
-        "fraction",
-        "test_set",
-        "metric",
-        "replicate",
-        "difference",
-        "low",
-        "high",
-    ),
+    *("arm", "baseline", "fraction", "test_set", "metric", "replicate"),
+    *("difference", "low", "high"),
     *("equivalent", "verdict", "needed_replicates", "needed_images", "state"),
 ]
 #: (arm, fraction): accuracy of the last epoch, macro-F1, best accuracy; of seed 1. Seed 2 has 2 points more.
@@ -66,14 +59,8 @@ def metric_rows(seeds=("1", "2")):
 def comparison(fraction, verdict, **more):
     common = {"arm": "combinedNet", "baseline": "resnet", "test_set": "test", "replicate": "mean"}
     values = {"difference": -1, "low": -2.5, "high": 0.5, "equivalent": "false"}
-    return {
-        **common,
-        **values,
-        "metric": "accuracy",
-        "fraction": fraction,
-        "verdict": verdict,
-        **more,
-    }
+    place = {"metric": "accuracy", "fraction": fraction, "verdict": verdict}
+    return common | values | place | more
 
 
 COMPARISONS = [comparison("100", "undecided", needed_replicates=12), comparison("1", "better")]
@@ -101,7 +88,20 @@ def options(tmp_path):
     names = ("metrics", "comparisons", "spread", "costs")
     return {
         **{name: tmp_path / f"{name}.csv" for name in names},
-        "cluster_quality": tmp_path / "quality.csv",
+        "runs": write_sheet(
+            *(tmp_path / "runs.csv", ["resnet", "combinedNet"], ["100", "1"], [1, 2]),
+            {"combinedNet": "resnet"},
+        ),
+        "tables": json.dumps(
+            [
+                {
+                    **{"name": "pRCC_clustered_resnet", "title": "pRCC, own clusters"},
+                    "quality": str(tmp_path / "quality.csv"),
+                },
+                {"name": "resnet_cam16", "title": "CAM16, normal / tumor", "quality": None},
+            ]
+        ),
+        "target_title": "white blood cells",
         "reported": {"resnet": {"100": 97.9, "1": 80.0}, "resnet_cam16": 92.13},
         "titles": {"resnet": "without", "combinedNet": "with", "unused": "never run"},
         "summary": tmp_path / "summary.csv",
@@ -199,14 +199,8 @@ def test_readable_table_1(options):
     assert cells(text, "1 %", "`combinedNet`")[3] == "better"
     assert cells(text, "–", "`majority`")[:2] == ["61.3 [60.3, 62.3]", "15.2"]
     lines = [line for line in text.splitlines() if line.startswith(("| 1", "| –"))]
-    assert [line.split("|")[1].strip() for line in lines] == [
-        "100 %",
-        "100 %",
-        "1 %",
-        "1 %",
-        "–",
-        "–",
-    ]
+    first = [line.split("|")[1].strip() for line in lines]
+    assert first == ["100 %", "100 %", "1 %", "1 %", "–", "–"]
 
 
 def test_readable_tables_2_and_3(options):
@@ -214,6 +208,12 @@ def test_readable_tables_2_and_3(options):
     assert cells(text, "`pRCC_clustered_resnet`")[1:] == ["87.0", "90.0", "–", "–"]
     assert cells(text, "`resnet_cam16`")[1:] == ["89.0", "93.0", "92.13", "–"]
     assert "Clusters: silhouette 0.25, purity 0.75." in text
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings == [
+        "## Table 1: white blood cells, by share of the training labels",
+        "## Table 2: pRCC, own clusters",
+        "## Table 3: CAM16, normal / tumor",
+    ]
 
 
 def test_a_diverged_run_shows_in_every_cell_of_its_mean(options, tmp_path):
@@ -263,7 +263,15 @@ def test_titles_of_the_arms_that_ran(options):
     [
         ({"subsets": "given"}, "Subsets were given, not drawn"),
         ({"synthetic": True}, "The images are synthetic drawings"),
-        ({"weights": "random"}, "started from random weights"),
+        (
+            {"starts": {"a": "default", "b": "random", "c": "random"}},
+            "start from random weights, not from pretrained ones: `b`, `c`.",
+        ),
+        (
+            {"starts": {"a": "packaged"}},
+            "start from ImageNet weights out of a package: `a`.",
+        ),
+        ({"starts": {"a": "my/net.pth"}}, "start from the weights in my/net.pth: `a`."),
         ({"margin": 2.5}, "smaller than 2.5 points"),
         ({"alpha": 0.1}, "90 % intervals"),
     ],
@@ -319,3 +327,72 @@ def test_note_on_how_the_epoch_was_chosen(options, tmp_path):
     # The table shows both.
     assert cells(text, "100 %", "`resnet`")[0].startswith("98.0")
     assert cells(text, "1 %", "`resnet`")[0].startswith("80.0")
+
+
+def test_tables_of_pretrained_classifiers_come_in_their_order(options):
+    tables = json.loads(options["tables"])[::-1]
+    text = readable(options | {"tables": json.dumps(tables)})
+    assert (
+        text.index("## Table 2: CAM16") < text.index("## Table 3: pRCC") < text.index("Clusters:")
+    )
+    rows = read_csv(options["summary"])
+    assert {row["arm"]: row["table"] for row in rows if not row["fraction"]} == {
+        **{"majority": "1", "slide_only": "1"},
+        **{"resnet_cam16": "2", "pRCC_clustered_resnet": "3"},
+    }
+    assert chosen(rows, metric="clusters_purity")[0]["table"] == "3"
+
+
+@pytest.mark.parametrize("name", ["resnet", "combinedNet"])
+def test_one_arm_at_one_fraction_with_one_seed_and_nothing_pretrained(options, tmp_path, name):
+    """No comparisons; a note only where the arm was to be compared."""
+    rows = [
+        row
+        for row in metric_rows(("1",))
+        if (row["arm"], row["fraction"]) in ((name, "1"), ("majority", ""))
+    ]
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, rows)
+    write_csv(tmp_path / "comparisons.csv", COMPARISON_COLUMNS, [])
+    baselines = {"combinedNet": "resnet"}
+    write_sheet(tmp_path / "runs.csv", [name], ["1"], [1], baselines)
+    text = readable(options | {"tables": "[]"}, decimals=1)
+    assert cells(text, "1 %", f"`{name}`")[2:4] == ["–", "–"]
+    assert "## Table 2" not in text
+    assert "Clusters" not in text
+    assert "`verdict`:" not in text
+    assert "`difference`:" not in text
+    wanted = name == "combinedNet"
+    assert ("- no baseline: resnet is not among the runs.\n" in text) == wanted
+    assert ("no baseline" in text) == wanted
+    assert {row["table"] for row in read_csv(options["summary"])} == {"1"}
+
+
+def test_two_replicates_without_comparisons(options, tmp_path):
+    write_csv(tmp_path / "comparisons.csv", COMPARISON_COLUMNS, [])
+    assert "hence wide intervals: run 5 or more." in readable(options)
+
+
+def test_no_note_on_the_baseline_where_there_is_one(options):
+    text = readable(options)
+    assert "no baseline" not in text
+    assert "wide intervals and few verdicts: run 5 or more." in text
+
+
+@pytest.mark.parametrize(
+    ("fractions", "words"),
+    [
+        (("100", "1"), "draws its own subsets; at 100 % replicates vary only initialisation and"),
+        (("100",), "- Replicates vary only initialisation and order.\n"),
+        (("1",), "- Each replicate draws its own subsets.\n"),
+    ],
+)
+def test_note_on_what_replicates_vary(options, tmp_path, fractions, words):
+    rows = [row for row in metric_rows() if row["fraction"] in (*fractions, "")]
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, rows)
+    assert words in readable(options)
+
+
+def test_a_misspelt_key_of_a_table_is_one_line(options, capsys):
+    wrong = options | {"tables": json.dumps([{"name": "x", "titel": "y", "quality": None}])}
+    assert "--tables: an entry has the keys name, titel" in failure(capsys, "summarize", **wrong)
+    assert not options["summary"].exists()

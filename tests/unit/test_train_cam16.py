@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
+import train_cam16
 from builders import CLASSES, ON_CPU, SIDE, TRAINING, call, failure, prepare, write_labelled
 from image_sets import pixels_in
 from torchvision.models import resnet18
 
-import train_cam16
 from fewlabels.core.files import read_csv
 from fewlabels.networks.checkpoints import load_encoder
 

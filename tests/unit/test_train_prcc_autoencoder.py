@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import torch
+import train_prcc_autoencoder
 from builders import AUTOENCODER_TRAINING, ON_CPU, SIDE, call, colours_in, failure
 from image_sets import CPU, images_of
 
-import train_prcc_autoencoder
 from fewlabels.core.files import read_csv, write_csv
 from fewlabels.networks.checkpoints import load_autoencoder, load_encoder
 from fewlabels.training.loop import reconstruct

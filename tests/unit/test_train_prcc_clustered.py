@@ -7,11 +7,11 @@ import pytest
 import torch
 from builders import ON_CPU, TRAINING, call, failure
 from torchvision.models import resnet18
+from train_prcc_clustered import split_by_cluster
 
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv, write_csv
 from fewlabels.training.run_files import Sample
-from train_prcc_clustered import split_by_cluster
 
 OUTPUTS = ("checkpoint.pt", "history.csv", "predictions.csv", "record.json")
 

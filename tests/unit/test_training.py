@@ -1,7 +1,6 @@
 """The training loop: its batches, its numbers, its determinism, and that it learns."""
 
 import argparse
-import dataclasses
 import json
 import math
 
@@ -13,17 +12,20 @@ from image_sets import CPU, images_of, pixels_in
 from torch import nn
 from torch.nn import functional
 
-from fewlabels.networks.encoders import Autoencoder, Classifier, ConvolutionalEncoder
+from fewlabels.core.settings import TrainingSettings
+from fewlabels.networks.autoencoder import Autoencoder, ConvolutionalEncoder
+from fewlabels.networks.classifier import Classifier
+from fewlabels.networks.encoder import IMAGENET, normalise
 from fewlabels.training import loop as training
-from fewlabels.training.augmentation import normalise
+from fewlabels.training.runtime import Runtime
 from fewlabels.training.stored_rows import StoredRows
 
 SIZE = 16
-SETTINGS = training.settings_from_json(json.dumps(TRAINING))
+SETTINGS = TrainingSettings.from_json(json.dumps(TRAINING))
 
 
-def settings(**changes) -> training.TrainingSettings:
-    return dataclasses.replace(SETTINGS, **changes)
+def settings(**changes) -> TrainingSettings:
+    return SETTINGS.model_copy(update=changes)
 
 
 def coloured(per_class: int, classes: int = 3, seed: int = 0) -> training.ImageSet:
@@ -59,24 +61,23 @@ def train(seed: int = 1, images: training.ImageSet | None = None, **changes):
 
 
 def test_settings_are_read():
-    assert dataclasses.asdict(SETTINGS) == TRAINING
-    assert training.settings_metadata(SETTINGS) == TRAINING
+    assert SETTINGS.plain() == TRAINING | {"min_steps": 0}
 
 
 def test_an_autoencoder_needs_no_class_weights():
-    assert training.settings_from_json(json.dumps(AUTOENCODER_TRAINING)).class_weights == "none"
+    assert TrainingSettings.from_json(json.dumps(AUTOENCODER_TRAINING)).class_weights == "none"
 
 
 @pytest.mark.parametrize("key", AUTOENCODER_TRAINING)
 def test_a_missing_key_is_named(key):
     values = {name: value for name, value in TRAINING.items() if name != key}
     with pytest.raises(argparse.ArgumentTypeError, match=f"'{key}'"):
-        training.settings_from_json(json.dumps(values))
+        TrainingSettings.from_json(json.dumps(values))
 
 
 def test_an_unknown_key_is_named():
     with pytest.raises(argparse.ArgumentTypeError, match="'momentum'"):
-        training.settings_from_json(json.dumps({**TRAINING, "momentum": 0.9}))
+        TrainingSettings.from_json(json.dumps({**TRAINING, "momentum": 0.9}))
 
 
 def test_class_weights_by_hand():
@@ -156,7 +157,7 @@ def test_the_optimizer_holds_open_parameters_only(name, kind):
 def test_the_learning_rate_of_each_epoch(schedule, rates):
     chosen = settings(schedule=schedule, epochs=4, learning_rate=2.0, optimizer="sgd")
     optimizer = training.make_optimizer(nn.Linear(1, 1), chosen)
-    steps = training.make_schedule(optimizer, chosen)
+    steps = training.make_schedule(optimizer, chosen, chosen.epochs)
     found = []
     for _ in range(4):
         found.append(optimizer.param_groups[0]["lr"])
@@ -213,7 +214,7 @@ def test_predictions_are_those_of_the_model(monkeypatch):
     in_parts = training.predict(model, images, CPU)
     model.eval()
     with torch.inference_mode():
-        expected = model(normalise(images.pixels.take(torch.arange(9)).float() / 255))
+        expected = model(images.pixels.take(torch.arange(9)).float() / 255)
     assert whole.dtype == torch.float32
     torch.testing.assert_close(whole, expected)
     torch.testing.assert_close(in_parts, expected)
@@ -223,7 +224,7 @@ class Fixed(nn.Module):
     """Gives the logits (0, t) for an image of grey value t / 255."""
 
     def forward(self, images: torch.Tensor, activations: dict) -> torch.Tensor:
-        grey = images[:, 0, 0, 0] * 0.229 + 0.485
+        grey = images[:, 0, 0, 0]
         return torch.stack([torch.zeros_like(grey), (grey * 255).round()], 1)
 
 
@@ -241,7 +242,7 @@ def test_loss_and_accuracy_by_hand():
 def test_the_autoencoder_learns_and_its_history_has_no_accuracy():
     torch.manual_seed(0)
     model = Autoencoder([8, 8], 8, SIZE)
-    chosen = training.settings_from_json(
+    chosen = TrainingSettings.from_json(
         json.dumps(AUTOENCODER_TRAINING | {"epochs": 15, "learning_rate": 0.01})
     )
     history = training.train_autoencoder(model, coloured(10), coloured(3, seed=1), chosen, CPU, 0)
@@ -257,7 +258,7 @@ def test_reconstructions_and_their_error(monkeypatch):
     error = training.reconstruction_error(model, images, CPU)
     targets = images.pixels.take(torch.arange(9)).float() / 255
     with torch.inference_mode():
-        expected = model.eval()(normalise(targets))
+        expected = model.eval()(normalise(targets, IMAGENET))
     torch.testing.assert_close(pictures, expected)
     assert error == pytest.approx(functional.mse_loss(expected, targets).item(), rel=1e-5)
 
@@ -270,8 +271,37 @@ def test_activations_of_another_precision_are_taken(monkeypatch):
     encoder.open_blocks(encoder.block_names[1:])
     model.eval()
     with torch.inference_mode():
-        prefix = encoder.prefix(normalise(images.pixels.take(torch.arange(9)).float() / 255))
+        prefix = encoder.prefix(
+            normalise(images.pixels.take(torch.arange(9)).float() / 255, IMAGENET)
+        )
     array = prefix.permute(0, 2, 3, 1).contiguous()
     known = {name: StoredRows([array.bfloat16()], torch.arange(9)[:, None], CPU.device)}
     found = training.predict(model, training.ImageSet(None, images.labels, known), CPU)
     torch.testing.assert_close(found, training.predict(model, images, CPU), rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "min_steps", "batches", "expected"),
+    [
+        (3, 0, 5, (3, {1, 2, 3})),
+        (3, 15, 5, (3, {1, 2, 3})),
+        (3, 16, 5, (4, {1, 2, 4})),
+        (2, 300, 3, (100, {50, 100})),
+    ],
+)
+def test_a_training_takes_the_steps_asked_for_and_is_evaluated_as_often(
+    epochs, min_steps, batches, expected
+):
+    chosen = settings(epochs=epochs, min_steps=min_steps)
+    assert training.epochs_of(chosen, batches) == expected
+
+
+def test_depthwise_networks_train_in_float32_where_precision_is_automatic():
+    depthwise = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4))
+    dense = nn.Sequential(nn.Conv2d(4, 4, 3))
+    automatic = Runtime(torch.device("cpu"), torch.bfloat16, 1, chosen=True)
+    asked = Runtime(torch.device("cpu"), torch.bfloat16, 1)
+    assert automatic.precision_of(depthwise.train()) is torch.float32
+    assert automatic.precision_of(depthwise.eval()) is torch.bfloat16
+    assert automatic.precision_of(dense.train()) is torch.bfloat16
+    assert asked.precision_of(depthwise.train()) is torch.bfloat16

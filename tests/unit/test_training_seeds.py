@@ -13,7 +13,7 @@ from fewlabels.networks.checkpoints import load_classifier
 
 SEEDS = (1, 2, 3)
 PLAIN = TRAINING | {"flips": False, "rotation": "none", "epochs": 2}
-AT_REST = PLAIN | {"learning_rate": 0.0, "epochs": 1}
+AT_REST = PLAIN | {"learning_rate": 1e-30, "epochs": 1}
 
 
 @pytest.fixture(scope="module")

@@ -14,19 +14,21 @@ from image_sets import CPU, images_of
 from torch.nn import functional
 from watching import Pose, Step, pixels_reaching, pose, signposts, steps_taken
 
-from fewlabels.networks.encoders import Autoencoder, Classifier, ConvolutionalEncoder
+from fewlabels.core.settings import TrainingSettings
+from fewlabels.networks.autoencoder import Autoencoder, ConvolutionalEncoder
+from fewlabels.networks.classifier import Classifier
 from fewlabels.training import loop
 from fewlabels.training.stored_rows import StoredRows
 
 SIZE = 16
 TRAIN, TEST = range(20), range(100, 109)
 PLAIN = {"flips": False, "rotation": "none"}
-SETTINGS = loop.settings_from_json(json.dumps(TRAINING))
+SETTINGS = TrainingSettings.from_json(json.dumps(TRAINING))
 KINDS = ["classifier", "autoencoder"]
 
 
-def settings(**changes) -> loop.TrainingSettings:
-    return dataclasses.replace(SETTINGS, **changes)
+def settings(**changes) -> TrainingSettings:
+    return SETTINGS.model_copy(update=changes)
 
 
 def small_classifier(trained: Sequence[str] = ("conv1", "conv2", "latent")) -> Classifier:

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from fewlabels.networks.checkpoints import MEAN, STD
+from fewlabels.networks.encoder import IMAGENET
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def pixels_reaching() -> Iterator[list[np.ndarray]]:
     def see(module: nn.Module, inputs: tuple) -> None:
         if isinstance(module, nn.Conv2d) and module.in_channels == 3:
             values = inputs[0].detach().float().permute(0, 2, 3, 1).numpy()
-            seen.append((values * np.float32(STD) + np.float32(MEAN)) * 255)
+            seen.append((values * np.float32(IMAGENET.std) + np.float32(IMAGENET.mean)) * 255)
 
     handle = register_module_forward_pre_hook(see)
     try:

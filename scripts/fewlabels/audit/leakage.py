@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from fewlabels.audit.duplicates import Thumbnails, near_duplicates
-from fewlabels.reporting.tables import markdown_table
 
 #: Kind -> what it is called in words, most certain first. A pair of images is listed under its first kind.
 KINDS = {
@@ -24,10 +23,13 @@ COLUMNS = [
 ]
 #: The order in which parts of a data set are compared: the later one is the one to keep clean.
 SPLITS = ("train", "validation", "test")
-#: wbc split anew by slide, as a data set of its own.
-GROUPED = "wbc_grouped"
 
 Row = dict[str, str]
+
+
+def grouped_name(target: str) -> str:
+    """Name of the target split anew by slide, as a data set of its own."""
+    return f"{target}_grouped"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +51,14 @@ class Part:
         return f"{self.dataset} {self.split}"
 
 
-def comparisons(parts: Sequence[Part], external: Sequence[str]) -> list[tuple[Part, Part]]:
+def comparisons(
+    parts: Sequence[Part], external: Sequence[str], target: str
+) -> list[tuple[Part, Part]]:
     """Which parts are compared with which: the second of a pair is the one that must be unseen.
 
-    The splits of each data set with each other; the pretraining sets with the test images of wbc, and these sets and wbc's
-    training images with the external test sets; and wbc's training images with themselves, because validation images
-    are drawn from them.
+    The splits of each data set with each other; the pretraining sets with the test images of the target, and these sets
+    and the target's training images with the external test sets; and the target's training images with themselves,
+    because validation images are drawn from them.
     """
     ordered = sorted(parts, key=lambda part: SPLITS.index(part.split))
     pairs = [
@@ -62,8 +66,8 @@ def comparisons(parts: Sequence[Part], external: Sequence[str]) -> list[tuple[Pa
         for dataset in dict.fromkeys(part.dataset for part in parts)
         for first, second in combinations([p for p in ordered if p.dataset == dataset], 2)
     ]
-    pairs += [(part, part) for part in parts if (part.dataset, part.split) == ("wbc", "train")]
-    own = ("wbc", GROUPED)
+    pairs += [(part, part) for part in parts if (part.dataset, part.split) == (target, "train")]
+    own = (target, grouped_name(target))
     tests = [p for p in parts if p.dataset in external or (p.dataset in own and p.split == "test")]
     for test in tests:
         pairs += [
@@ -140,29 +144,3 @@ def _shared_groups(first: Part, second: Part, kind: str) -> list[dict]:
         {"kind": kind, "group": name, "first_images": ones[name], "second_images": others[name]}
         for name in sorted(ones.keys() & others.keys())
     ]
-
-
-def counts_table(compared: Sequence[tuple[Part, Part]], rows: Sequence[dict]) -> str:
-    """Counts per pair of parts and kind, as a Markdown table; numbers are images of the second part."""
-    lines = []
-    for first, second in compared:
-        here = [
-            row
-            for row in rows
-            if (row["first_dataset"], row["first_split"]) == (first.dataset, first.split)
-            and (row["second_dataset"], row["second_split"]) == (second.dataset, second.split)
-        ]
-        cells = [str(sum(row["kind"] == kind for row in here)) for kind in list(KINDS)[:3]]
-        cells += [_group_cell(first, second, here, kind) for kind in GROUP_KINDS]
-        title = f"{second.title}, within" if first is second else f"{second.title} in {first.title}"
-        lines.append([title, str(len(second.rows)), *cells])
-    return markdown_table(["", "images", *KINDS.values()], lines)
-
-
-def _group_cell(first: Part, second: Part, rows: Sequence[dict], kind: str) -> str:
-    told = [sum(bool(row[kind]) for row in part.rows) for part in (first, second)]
-    if first is second or first.names != second.names or not all(told):
-        return "–"
-    groups = [row for row in rows if row["kind"] == kind]
-    images = sum(row["second_images"] for row in groups)
-    return f"{images} ({100 * images / len(second.rows):.0f} %) on {len(groups)}"

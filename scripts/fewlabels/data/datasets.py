@@ -1,63 +1,15 @@
-"""Finding the files of a data set in its raw folder; nothing is decoded here."""
+"""Finding the files of a data set below its folder or by its table; no image is decoded here."""
 
 import hashlib
 import os
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import Counter
+from pathlib import Path, PurePosixPath
 
-from fewlabels.core.errors import UserError
-from fewlabels.data.images import IMAGE_SUFFIXES
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the images of a data set lie below its folder.
-
-    With ``classes``: ``<split folder>/data/<class>/<file>`` and masks ``<split folder>/mask/<class>/<file>``;
-    without: ``<file>``, all images in one folder and without labels. With classes but no ``splits``, an external
-    test set: ``<class>/<file>``, of any of the classes, without masks.
-    """
-
-    classes: tuple[str, ...] = ()
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    splits: Mapping[str, str] = field(default_factory=dict)
-    group_pattern: str | None = None
-
-
-@dataclass(frozen=True)
-class FoundImage:
-    """One image file, before it is decoded. ``mask`` is empty where there is none."""
-
-    id: str
-    path: str
-    split: str
-    label: str
-    mask: str
-    slide: str
-    field: str
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with one file or folder of a data set."""
-
-    kind: str
-    path: str
-    detail: str
-
-
-def is_image_file(name: str) -> bool:
-    """Whether a file's name ends like an image's; hidden files (``._x.jpg``, ``.DS_Store``) are none."""
-    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
-
-
-def image_names(folder: Path) -> list[str]:
-    """Sorted names of the image files directly in ``folder``; none when there is no such folder."""
-    if not folder.is_dir():
-        return []
-    return sorted(entry.name for entry in os.scandir(folder) if is_image_file(entry.name))
+from fewlabels.core.errors import UserError, did_you_mean
+from fewlabels.data.folders import FolderScan
+from fewlabels.data.found_images import FoundImage, Problem, is_image_file, parse_group
+from fewlabels.data.image_tables import TableRow, read_table
+from fewlabels.data.layouts import ROLES, Layout
 
 
 def listing_hash(folder: Path | str) -> str:
@@ -76,132 +28,143 @@ def listing_hash(folder: Path | str) -> str:
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
-def parse_group(stem: str, pattern: str | None) -> tuple[str, str]:
-    """Slide and field that a file name tells; empty where it tells none.
+def dataset_hash(root: Path | str, layout: Layout) -> str:
+    """SHA-256 that changes when the files of a data set do: :func:`listing_hash`, or that of a table.
 
-    The field is ``slide/field``, unique over slides.
+    A table counts with its bytes and with the sizes of the images and masks that it names.
+
+    Raises:
+        UserError: the table cannot be read.
     """
-    match = re.search(pattern, stem) if pattern else None
-    if match is None:
-        return "", ""
-    groups = match.groupdict()
-    slide = groups.get("slide") or ""
-    within = groups.get("field") or ""
-    return slide, f"{slide}/{within}" if within else ""
+    if layout.table is None:
+        return listing_hash(root)
+    table = Path(root, layout.table)
+    rows = read_table(table, required=["path"])
+    digest = hashlib.sha256(table.read_bytes())
+    for name in (name for row in rows for name in (row.path, row.mask) if name):
+        path = table.parent / name
+        size = path.stat().st_size if path.is_file() else "missing"
+        digest.update(f"{name}\t{size}\n".encode())
+    return digest.hexdigest()
 
 
-def class_folders(
-    folder: Path, layout: Layout, problems: list[Problem], root: Path
-) -> dict[str, list[Path]]:
-    """Class -> its folders (more than one where aliases are used side by side), by the config's order."""
-    found: dict[str, list[Path]] = {name: [] for name in layout.classes}
-    if not folder.is_dir():
-        return found
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith(".") or not entry.is_dir():
+def _role_of(row: TableRow, table: Path, layout: Layout) -> str:
+    roles = {value: role for role, value in layout.splits.items()}
+    roles = dict(zip(ROLES, ROLES, strict=True)) | roles
+    if row.split in roles:
+        return roles[row.split]
+    raise UserError(
+        f"{table}: row {row.number}: split '{row.split}' is no role and not among datasets.*.splits: "
+        + did_you_mean(row.split, list(roles))
+    )
+
+
+def _existing(row: TableRow, name: str, table: Path, root: Path) -> str:
+    """A file that a table names, from ``root`` on."""
+    path = table.parent / name
+    if not path.is_file():
+        raise UserError(
+            f"{table}: row {row.number}: {path} does not exist: mend the path, or take the row out"
+        )
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+
+def _scan_table(
+    root: Path, layout: Layout, external: bool
+) -> tuple[list[FoundImage], list[Problem]]:
+    table = root / (layout.table or "")
+    rows = read_table(table, required=["path", "label"] if layout.classes else ["path"])
+    has_splits = any(row.split for row in rows)
+    images: list[FoundImage] = []
+    row_of: dict[str, int] = {}
+    unknown: dict[str, list[int]] = {}
+    for row in rows:
+        place = os.path.normpath(row.path)
+        if place in row_of:
+            raise UserError(
+                f"{table}: rows {row_of[place]} and {row.number} name the same image {row.path}: "
+                "take one of them out"
+            )
+        row_of[place] = row.number
+        path = _existing(row, row.path, table, root)
+        mask = _existing(row, row.mask, table, root) if row.mask else ""
+        role = "test" if external else "train"
+        if has_splits:
+            role = _role_of(row, table, layout)
+        if layout.classes and not row.label:
+            raise UserError(
+                f"{table}: row {row.number} has no label: fill it in, or take the row out"
+            )
+        label = layout.class_of(row.label) if layout.classes else ""
+        if label is None:
+            unknown.setdefault(row.label, []).append(row.number)
             continue
-        label = layout.aliases.get(entry.name, entry.name)
-        if label in found:
-            found[label].append(entry)
-        else:
-            problems.append(
-                Problem(
-                    "unknown_class_folder",
-                    entry.relative_to(root).as_posix(),
-                    "is no class of the config: add it to datasets.*.classes or .aliases, "
-                    "or move the folder away",
-                )
+        slide, within = parse_group(PurePosixPath(row.path).stem, layout.group_pattern)
+        if row.slide is not None:
+            slide = row.slide
+        if row.field is not None:
+            within = f"{slide}/{row.field}" if row.field else ""
+        images.append(FoundImage(row.path, path, role, label, mask, slide, within))
+    name = PurePosixPath(layout.table or "").as_posix()
+    problems = []
+    for value, numbers in unknown.items():
+        more = f" (and {len(numbers) - 1} more rows)" if len(numbers) > 1 else ""
+        problems.append(
+            Problem(
+                "unknown_class_folder",
+                name,
+                f"row {numbers[0]}{more}: label '{value}' is no class of the config: add it to "
+                "datasets.*.classes or .aliases, or take the row out",
             )
-    return found
-
-
-def _scan_split(
-    root: Path, role: str, split: str, layout: Layout, problems: list[Problem]
-) -> Iterator[FoundImage]:
-    data = class_folders(root / split / "data", layout, problems, root)
-    mask_folders = class_folders(root / split / "mask", layout, problems, root)
-    for label in layout.classes:
-        masks = {
-            name: folder / name for folder in mask_folders[label] for name in image_names(folder)
-        }
-        mask_of_stem = {Path(name).stem: name for name in masks}
-        names_seen: set[str] = set()
-        for folder in data[label]:
-            for name in image_names(folder):
-                path = folder / name
-                # A mask may be stored in another format than its image.
-                mask_name = name if name in masks else mask_of_stem.get(path.stem, "")
-                names_seen.add(mask_name)
-                mask = masks.get(mask_name)
-                slide, within = parse_group(path.stem, layout.group_pattern)
-                yield FoundImage(
-                    id=f"{split}/{label}/{name}",
-                    path=path.relative_to(root).as_posix(),
-                    split=role,
-                    label=label,
-                    mask=mask.relative_to(root).as_posix() if mask else "",
-                    slide=slide,
-                    field=within,
-                )
-        for name in sorted(set(masks) - names_seen):
-            problems.append(
-                Problem(
-                    "mask_without_image",
-                    masks[name].relative_to(root).as_posix(),
-                    f"has no image of that name in {split}/data/{label}: add the image or remove the mask",
-                )
-            )
-        if not names_seen:
+        )
+    counts = Counter((image.split, image.label) for image in images)
+    roles = [role for role in ROLES if any(image.split == role for image in images)]
+    for role, label in ((r, c) for r in roles for c in layout.classes):
+        if not counts[role, label] and not external:
             problems.append(
                 Problem(
                     "empty_class",
-                    f"{split}/data/{label}",
-                    f"holds no image: put the images of {label} there, or take the class out of the config",
+                    name,
+                    f"holds no {role} image of {label}: add one, or take the class out of the config",
                 )
             )
+    return images, problems
 
 
-def _scan_external(root: Path, layout: Layout, problems: list[Problem]) -> Iterator[FoundImage]:
-    for label, folders in class_folders(root, layout, problems, root).items():
-        for path in (folder / name for folder in folders for name in image_names(folder)):
-            slide, within = parse_group(path.stem, layout.group_pattern)
-            relative = path.relative_to(root).as_posix()
-            yield FoundImage(f"{label}/{path.name}", relative, "test", label, "", slide, within)
+def scan_dataset(
+    root: Path | str, layout: Layout, external: bool = False
+) -> tuple[list[FoundImage], list[Problem]]:
+    """List the images of a data set: by split, class (in the config's order) and name; of a table, by row.
 
-
-def scan_dataset(root: Path | str, layout: Layout) -> tuple[list[FoundImage], list[Problem]]:
-    """List the images of a data set, sorted by split, class (in the config's order) and name.
+    Args:
+        root: the data set's folder; for a table, the folder that its path starts from.
+        external: images without a split are test images in place of training images, and classes may be
+            missing.
 
     Raises:
-        UserError: the folder does not exist, holds no images, or two images get the same id.
+        UserError: the folder does not exist, holds no images, two images get the same id, or a row of the
+            table is wrong.
     """
     root = Path(root)
     if not root.is_dir():
         raise UserError(f"{root} does not exist: set the data set's folder in the config")
-    problems: list[Problem] = []
-    if layout.classes and not layout.splits:
-        images = list(_scan_external(root, layout, problems))
-    elif layout.classes:
-        images = [
-            image
-            for role, split in layout.splits.items()
-            for image in _scan_split(root, role, split, layout, problems)
-        ]
-    else:
-        images = []
-        for name in image_names(root):
-            slide, within = parse_group(Path(name).stem, layout.group_pattern)
-            images.append(FoundImage(name, name, "train", "", "", slide, within))
-    if not images:
-        expected = "*.jpg"
-        if layout.classes:
-            expected = "<split>/data/<class>/*.jpg" if layout.splits else "<class>/*.jpg"
+    if layout.table is not None:
+        images, problems = _scan_table(root, layout, external)
+        if not images:
+            why = problems[0].detail if problems else "it has no rows"
+            raise UserError(f"{root / layout.table} names no images that can be used: {why}")
+        return images, problems
+    scan = FolderScan(root, layout, external)
+    scan.run()
+    if not scan.images:
+        expected = (PurePosixPath(layout.images) / "*.jpg").as_posix()
+        expected = expected.replace("{", "<").replace("}", ">")
         raise UserError(f"{root} holds no images: expected {expected} (JPEG, PNG, TIFF, BMP)")
     seen: set[str] = set()
-    for image in images:
+    for image in scan.images:
         if image.id in seen:
             raise UserError(
                 f"{root}: two files are called {image.id} (aliases of one class): rename one of them"
             )
         seen.add(image.id)
-    return images, problems
+    return scan.images, scan.problems

@@ -22,8 +22,8 @@ def slides_of(rows: Sequence[Row], unknown: str = "id") -> list[str]:
     ]
 
 
-def check_slides(rows: Sequence[Row]) -> None:
-    """Refuse slides of the target that are class names in disguise, such as a file name's cell type.
+def check_slides(rows: Sequence[Row], dataset: str) -> None:
+    """Refuse slides of a data set that are class names in disguise, such as a file name's cell type.
 
     They are when each holds a single class (homogeneity 1: Rosenberg & Hirschberg 2007, EMNLP-CoNLL, p. 410)
     and there are at most twice as many as classes.
@@ -39,7 +39,7 @@ def check_slides(rows: Sequence[Row]) -> None:
         return
     if homogeneity_score(labels, slides) > 1 - 1e-9:
         raise UserError(
-            f"datasets.wbc.group_pattern: what it takes for a slide ({sorted(set(slides))[0]!r}, ...) is the "
+            f"datasets.{dataset}.group_pattern: what it takes for a slide ({sorted(set(slides))[0]!r}, ...) is the "
             f"class itself: each of its {len(set(slides))} 'slides' holds one class. Mend the pattern, or set it to null"
         )
 
@@ -91,18 +91,18 @@ def held_out(
     Returns:
         bool (n,), True where held out; None where no fold leaves every class on both sides.
     """
-    labels, groups = np.asarray(labels), np.asarray(groups)
-    classes, counts = np.unique(labels, return_counts=True)
+    class_of, group_of = np.asarray(labels), np.asarray(groups)
+    classes, counts = np.unique(class_of, return_counts=True)
     folds = max(2, round(1 / share))
-    if len(np.unique(groups)) < folds or counts.max() < folds:
+    if len(np.unique(group_of)) < folds or counts.max() < folds:
         return None
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     best, least = None, np.inf
-    for _, rows in splitter.split(labels, labels, groups):
-        inside = np.array([np.sum(labels[rows] == label) for label in classes])
+    for _, rows in splitter.split(class_of, class_of, group_of):
+        inside = np.array([np.sum(class_of[rows] == label) for label in classes])
         if (inside == 0).any() or (inside == counts).any():
             continue
-        deviation = np.abs(inside / counts - share).mean() + abs(len(rows) / len(labels) - share)
+        deviation = np.abs(inside / counts - share).mean() + abs(len(rows) / len(class_of) - share)
         if deviation < least:
-            best, least = np.isin(np.arange(len(labels)), rows), deviation
+            best, least = np.isin(np.arange(len(class_of)), rows), deviation
     return best

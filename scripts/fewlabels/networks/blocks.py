@@ -1,55 +1,71 @@
-"""Names of the encoders and of their blocks; free of torch, so that a config is checked in no time."""
+"""Blocks of a network: the parts that are opened for updates or frozen, by name."""
 
 from collections.abc import Sequence
+from typing import Literal
 
-from fewlabels.core.errors import UserError
+from torch import nn
 
-RESNET18_BLOCKS = (
-    "conv1",
-    "bn1",
-    *(f"layer{stage}.{block}" for stage in range(1, 5) for block in range(2)),
-)
+from fewlabels.core.errors import UserError, did_you_mean
 
-#: Encoder name in the config -> kind of network.
-ENCODER_KINDS = {
-    "imagenet_resnet18": "resnet18",
-    "resnet_cam16": "resnet18",
-    "pRCC_clustered_resnet": "resnet18",
-    "pRCC_autoencoder": "autoencoder",
-}
+CONTAINERS = (nn.Sequential, nn.ModuleList)
 
 
-def autoencoder_blocks(convolutions: int) -> tuple[str, ...]:
-    """Blocks of the autoencoder's encoder: ``conv1 ... convN, latent``."""
-    return (*(f"conv{index}" for index in range(1, convolutions + 1)), "latent")
+def _is_container(module: object) -> bool:
+    return type(module) in CONTAINERS
 
 
-def expand_blocks(names: Sequence[str], blocks: Sequence[str]) -> list[str]:
+def is_opened(module: nn.Module) -> bool:
+    """Whether blocks are looked for inside: plain containers, and modules made of ``blocks`` or ``layers``."""
+    return _is_container(module) or any(
+        _is_container(getattr(module, name, None)) for name in ("blocks", "layers")
+    )
+
+
+def find_blocks(network: nn.Module) -> tuple[list[str], set[str]]:
+    """Paths of a network's blocks in the order of registration, and of the modules that they were found in.
+
+    A parameter that lies directly on an opened module, such as a class token, is a block of its own.
+    """
+    opened: set[str] = set()
+
+    def walk(module: nn.Module, path: str) -> list[str]:
+        opened.add(path)
+        start = f"{path}." if path else ""
+        own = [start + name for name, _ in module.named_parameters(recurse=False)]
+        found: list[list[str]] = []
+        for name, child in module.named_children():
+            if is_opened(child):
+                found.append(walk(child, start + name))
+            elif any(True for _ in child.parameters()):
+                found.append([start + name])
+        # The network's own parameters are used behind its stem, those of a part before its blocks.
+        found.insert(0 if path else 1, own)
+        return [block for group in found for block in group]
+
+    return walk(network, ""), opened
+
+
+def expand_blocks(names: Sequence[str] | Literal["all"], blocks: Sequence[str]) -> list[str]:
     """Turn block names and stage names (``layer4`` for ``layer4.0, layer4.1``) into blocks, in network order.
 
     Raises:
         UserError: a name is neither a block nor a stage.
     """
+    if names == "all":
+        return list(blocks)
     chosen = set()
     for name in names:
         found = [block for block in blocks if block == name or block.startswith(f"{name}.")]
         if not found:
-            raise UserError(f"unknown block '{name}': use one of {', '.join(blocks)}")
+            raise UserError(f"unknown block '{name}': {did_you_mean(name, stages_of(blocks))}")
         chosen.update(found)
     return [block for block in blocks if block in chosen]
 
 
-def blocks_of(encoder: str, convolutions: int) -> tuple[str, ...]:
-    """Blocks of an encoder; ``convolutions``: how many the autoencoder's has."""
-    return (
-        RESNET18_BLOCKS
-        if ENCODER_KINDS[encoder] == "resnet18"
-        else autoencoder_blocks(convolutions)
-    )
-
-
-def last_frozen_block(trained: Sequence[str], blocks: Sequence[str]) -> str | None:
-    """The last of the leading frozen blocks, None where the first block is trained already."""
-    opened = expand_blocks(trained, blocks)
-    frozen = blocks[: blocks.index(opened[0])] if opened else blocks
-    return frozen[-1] if frozen else None
+def stages_of(blocks: Sequence[str]) -> list[str]:
+    """Every name that :func:`expand_blocks` knows: blocks, and the paths above them."""
+    names: dict[str, None] = {}
+    for block in blocks:
+        parts = block.split(".")
+        names |= {".".join(parts[:depth]): None for depth in range(1, len(parts) + 1)}
+    return list(names)

@@ -1,8 +1,9 @@
 """Checkpoints: a plain state dict and plain metadata, loadable with ``weights_only=True``.
 
-A classifier over one ResNet-18 is stored under torchvision's own names (``conv1.weight`` ... ``fc.bias``),
-so that ``torchvision.models.resnet18(num_classes=k)`` loads it; any other classifier under
-``encoders.<name>.`` and ``head.``.
+They describe themselves: the metadata say how the network is built again. The weights of a backbone, and a classifier
+over a single one, are stored under the library's own names (``conv1.weight`` ... ``fc.bias``), so that
+``torchvision.models.get_model(name, num_classes=k)`` or ``timm.create_model(name, num_classes=k)`` loads them; any other
+classifier under ``encoders.<name>.`` and ``head.``.
 """
 
 from collections.abc import Mapping
@@ -14,30 +15,24 @@ from torch import Tensor, nn
 
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import atomic_path
-from fewlabels.networks.blocks import ENCODER_KINDS
-from fewlabels.networks.encoders import (
-    Autoencoder,
-    Classifier,
-    ConvolutionalEncoder,
-    Encoder,
-    ResNet18Encoder,
-)
-
-#: Mean and standard deviation of ImageNet's RGB values in 0 ... 1: what torchvision's weights expect.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+from fewlabels.networks.autoencoder import AUTOENCODER, Autoencoder, ConvolutionalEncoder
+from fewlabels.networks.backbones import Backbone
+from fewlabels.networks.classifier import Classifier
+from fewlabels.networks.encoder import Encoder, Normalisation
+from fewlabels.networks.library import resize_positions
 
 State = dict[str, Tensor]
+Metadata = dict[str, Any]
 
 
-def save_checkpoint(path: Path | str, state: Mapping[str, Tensor], metadata: dict) -> None:
+def save_checkpoint(path: Path | str, state: Mapping[str, Tensor], metadata: Metadata) -> None:
     """Write ``{"state_dict", "metadata"}``; tensors go to the CPU, contiguous."""
     plain = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     with atomic_path(path) as temporary:
         torch.save({"state_dict": plain, "metadata": metadata}, temporary)
 
 
-def load_checkpoint(path: Path | str) -> tuple[State, dict[str, Any]]:
+def load_checkpoint(path: Path | str) -> tuple[State, Metadata]:
     """Read a checkpoint or a bare state dict onto the CPU.
 
     Raises:
@@ -60,19 +55,39 @@ def load_checkpoint(path: Path | str) -> tuple[State, dict[str, Any]]:
     return content, {}
 
 
-def load_state(module: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:
-    """Load a state dict whole.
+def check_state(
+    wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], source: Path | str, network: str
+) -> None:
+    """Check that a state dict has the tensors that a network wants, and no others.
+
+    Raises:
+        UserError: names the first that differs, and both shapes.
+    """
+    for name in [*wanted, *(name for name in state if name not in wanted)]:
+        if name not in state:
+            reason = f"{name} is missing"
+        elif name not in wanted:
+            reason = f"{name} is surplus"
+        elif not isinstance(state[name], Tensor):
+            reason = f"{name} is a {type(state[name]).__name__}"
+        elif state[name].shape != wanted[name].shape:
+            found, expected = (tuple(tensors[name].shape) for tensors in (state, wanted))
+            reason = f"{name} has the shape {found} in place of {expected}"
+        else:
+            continue
+        raise UserError(f"{source} does not fit {network} ({reason}): give another file")
+
+
+def load_state(
+    module: nn.Module, state: Mapping[str, Tensor], source: Path | str, in_place: bool = False
+) -> None:
+    """Load a state dict whole; ``in_place``: its tensors become the module's own, without a copy.
 
     Raises:
         UserError: names or shapes differ.
     """
-    try:
-        module.load_state_dict(dict(state))
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"{source} does not fit the network ({reason}): give another file"
-        ) from error
+    check_state(module.state_dict(), state, source, "the network")
+    module.load_state_dict(dict(state), assign=in_place)
 
 
 def under(state: Mapping[str, Tensor], prefix: str) -> State:
@@ -82,68 +97,163 @@ def under(state: Mapping[str, Tensor], prefix: str) -> State:
     }
 
 
-def build_encoder(name: str, metadata: Mapping[str, Any]) -> Encoder:
-    """An encoder without its weights; the autoencoder's sizes stand in its checkpoint's metadata."""
-    if ENCODER_KINDS[name] == "resnet18":
-        return ResNet18Encoder()
-    return ConvolutionalEncoder(
-        metadata["channels"], metadata["latent_size"], metadata["image_size"]
-    )
+def without(state: Mapping[str, Tensor], prefix: str) -> State:
+    """Entries of a state dict that are not below ``prefix``."""
+    return {name: value for name, value in state.items() if not name.startswith(prefix)}
 
 
-def _check_autoencoder(metadata: Mapping[str, Any], source: Path | str) -> None:
-    if not {"channels", "latent_size", "image_size"} <= set(metadata):
-        raise UserError(f"{source} is no autoencoder of this workflow: give another checkpoint")
+def description(encoder: Encoder) -> Metadata:
+    """What a checkpoint's metadata say of an encoder, to build it again."""
+    return {
+        "architecture": dict(encoder.architecture),
+        "normalisation": encoder.normalisation.plain(),
+    }
 
 
-def load_encoder(name: str, path: Path | str) -> tuple[Encoder, dict[str, Any]]:
-    """An encoder with the weights of a checkpoint of this workflow or of torchvision, and its metadata."""
+def describe_encoders(model: Classifier) -> list[Metadata]:
+    """The entry ``encoders`` of a classifier's metadata."""
+    return [
+        {
+            "encoder": name,
+            "trained": list(encoder.trained_blocks),
+            "batch_norm": encoder.batch_norm,
+            **description(encoder),
+        }
+        for name, encoder in model.named_encoders().items()
+    ]
+
+
+def build_encoder(described: Mapping[str, Any], image_size: int | None = None) -> Encoder:
+    """An encoder with random weights, from its :func:`description`.
+
+    Args:
+        image_size: pixels, in place of the described ones; not for an autoencoder.
+    """
+    architecture = described["architecture"]
+    normalisation = Normalisation.from_plain(described["normalisation"])
+    if architecture["model"] == AUTOENCODER:
+        return ConvolutionalEncoder(**_sizes(architecture), normalisation=normalisation)
+    size = image_size or architecture["image_size"]
+    return Backbone(architecture["model"], size, normalisation)
+
+
+def _sizes(architecture: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: architecture[key] for key in ("channels", "latent_size", "image_size")}
+
+
+def load_encoder(path: Path | str, image_size: int | None = None) -> tuple[Encoder, Metadata]:
+    """An encoder with its weights, all blocks frozen, and the metadata of its file.
+
+    Random numbers are drawn as by building the network anew.
+
+    Args:
+        path: of a backbone's weights, an autoencoder, or a classifier over a single encoder.
+        image_size: pixels of the images to come; None: those that the file was written for. Position
+            embeddings are interpolated.
+
+    Raises:
+        UserError: the file holds no single encoder, or an autoencoder for images of another size.
+    """
     state, metadata = load_checkpoint(path)
-    if ENCODER_KINDS[name] == "autoencoder":
-        _check_autoencoder(metadata, path)
-        state = under(state, "encoder.")
-    else:
-        state = {key: value for key, value in state.items() if not key.startswith("fc.")}
-    encoder = build_encoder(name, metadata)
-    load_state(encoder, state, path)
+    described, state = _single_encoder(state, metadata, path)
+    architecture = described["architecture"]
+    made_for = architecture["image_size"]
+    if architecture["model"] == AUTOENCODER and image_size not in (None, made_for):
+        raise UserError(
+            f"{path} takes images of {made_for} pixels, these have {image_size}: "
+            "train it again with the same images.size"
+        )
+    encoder = build_encoder(described, image_size)
+    if isinstance(encoder, Backbone):
+        state = without(state, f"{encoder.head_name}.")
+        state = resize_positions(encoder.network, state, encoder.architecture["image_size"])
+    load_state(encoder.network, state, path)
+    encoder.open_blocks([])
     return encoder, metadata
+
+
+def _single_encoder(state: State, metadata: Metadata, path: Path | str) -> tuple[Metadata, State]:
+    """The description of the one encoder that a file holds, and its weights."""
+    if "encoders" in metadata:
+        choices = metadata["encoders"]
+        if len(choices) > 1:
+            raise UserError(
+                f"{path} is a classifier over {len(choices)} encoders: give one over a single encoder"
+            )
+        return choices[0], _library_or_below(state, f"encoders.{choices[0]['encoder']}.")
+    if "architecture" not in metadata:
+        raise UserError(
+            f"{path} does not say which network it is of: name it under `backbones`, with its model, "
+            "and use what fetch_weights makes of it"
+        )
+    return metadata, _library_or_below(state, "encoder.") if _is_autoencoder(metadata) else state
+
+
+def _library_or_below(state: State, prefix: str) -> State:
+    return under(state, prefix) or state
+
+
+def _is_autoencoder(described: Mapping[str, Any]) -> bool:
+    return described.get("architecture", {}).get("model") == AUTOENCODER
+
+
+def _single_backbone(model: Classifier) -> tuple[str, Backbone] | None:
+    """Name and encoder of a classifier over a single backbone."""
+    (name, encoder), *more = model.named_encoders().items()
+    return (name, encoder) if isinstance(encoder, Backbone) and not more else None
 
 
 def classifier_state(model: Classifier) -> State:
     """A classifier's state dict under the names that its checkpoint uses."""
-    state = model.state_dict()
-    if not _is_single_resnet(list(model.encoders)):
-        return state
-    (name,) = model.encoders
-    heads = {f"fc.{key}": value for key, value in under(state, "head.").items()}
-    return under(state, f"encoders.{name}.") | heads
+    head = model.head.state_dict()
+    single = _single_backbone(model)
+    if single:
+        _, encoder = single
+        heads = {f"{encoder.head_name}.{key}": value for key, value in head.items()}
+        return encoder.network.state_dict() | heads
+    state = {
+        f"encoders.{name}.{key}": value
+        for name, encoder in model.named_encoders().items()
+        for key, value in encoder.network.state_dict().items()
+    }
+    return state | {f"head.{key}": value for key, value in head.items()}
 
 
-def _is_single_resnet(names: list[str]) -> bool:
-    return len(names) == 1 and ENCODER_KINDS[names[0]] == "resnet18"
+def load_classifier(path: Path | str) -> tuple[Classifier, Metadata]:
+    """Rebuild a classifier, in eval mode, from its checkpoint alone.
 
-
-def load_classifier(path: Path | str) -> tuple[Classifier, dict[str, Any]]:
-    """Rebuild a classifier, in eval mode, from its checkpoint alone."""
+    Raises:
+        UserError: the file is no classifier of this workflow.
+    """
     state, metadata = load_checkpoint(path)
-    if "encoders" not in metadata:
-        raise UserError(f"{path} is no classifier of this workflow: give a checkpoint of train_*")
-    names = [choice["encoder"] for choice in metadata["encoders"]]
-    encoders = {name: build_encoder(name, metadata.get("autoencoder", {})) for name in names}
+    if "encoders" not in metadata or "classes" not in metadata:
+        raise UserError(f"{path} is no classifier of this workflow: give a checkpoint of training")
+    encoders = {choice["encoder"]: build_encoder(choice) for choice in metadata["encoders"]}
     model = Classifier(encoders, len(metadata["classes"]))
-    if _is_single_resnet(names):
-        body = {f"encoders.{names[0]}.{k}": v for k, v in state.items() if not k.startswith("fc.")}
-        state = body | {f"head.{key}": value for key, value in under(state, "fc.").items()}
-    load_state(model, state, path)
+    single = _single_backbone(model)
+    if single:
+        name, backbone = single
+        head = f"{backbone.head_name}."
+        below = {f"encoders.{name}.{k}": value for k, value in without(state, head).items()}
+        state = below | {f"head.{key}": value for key, value in under(state, head).items()}
+    for name, encoder in encoders.items():
+        load_state(encoder.network, under(state, f"encoders.{name}."), path)
+    load_state(model.head, under(state, "head."), path)
     for choice in metadata["encoders"]:
-        model.encoders[choice["encoder"]].open_blocks(choice["trained"])
+        encoders[choice["encoder"]].open_blocks(choice["trained"], choice["batch_norm"])
     return model.eval(), metadata
 
 
-def load_autoencoder(path: Path | str) -> tuple[Autoencoder, dict[str, Any]]:
-    """Rebuild an autoencoder, in eval mode, from its checkpoint alone."""
+def load_autoencoder(path: Path | str) -> tuple[Autoencoder, Metadata]:
+    """Rebuild an autoencoder, in eval mode, from its checkpoint alone.
+
+    Raises:
+        UserError: the file is no autoencoder of this workflow.
+    """
     state, metadata = load_checkpoint(path)
-    _check_autoencoder(metadata, path)
-    model = Autoencoder(metadata["channels"], metadata["latent_size"], metadata["image_size"])
+    if not _is_autoencoder(metadata):
+        raise UserError(f"{path} is no autoencoder of this workflow: give another checkpoint")
+    normalisation = Normalisation.from_plain(metadata["normalisation"])
+    model = Autoencoder(**_sizes(metadata["architecture"]), normalisation=normalisation)
     load_state(model, state, path)
     return model.eval(), metadata

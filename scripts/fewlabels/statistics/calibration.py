@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 
 #: Probabilities are kept above this, so that a sure and wrong answer costs a lot, not infinity.
 SMALLEST = 1e-12
@@ -61,9 +62,7 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
 
 def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities of the logits divided by a temperature (Guo et al. 2017)."""
-    logits = np.log(np.maximum(probabilities, SMALLEST)) / temperature
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
+    return softmax(np.log(np.maximum(probabilities, SMALLEST)) / temperature, axis=1)
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:

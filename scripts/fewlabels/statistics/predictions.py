@@ -10,12 +10,11 @@ import numpy as np
 
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv
+from fewlabels.core.run_sheet import OWN_TEST_SET
 
 #: With fewer groups than this, resampling whole groups is unreliable (Cameron, Gelbach & Miller 2008,
 #: Rev Econ Stat 90:414): images are resampled one by one, and the results say so.
 MINIMUM_GROUPS = 20
-#: The name of the target's own test images among the test sets.
-OWN_TEST_SET = "test"
 
 
 @dataclass(frozen=True)
@@ -56,29 +55,6 @@ class Units:
     def grouped(self) -> bool:
         """Whether the units are groups that hold more than an image each."""
         return MINIMUM_GROUPS <= self.groups < len(self.codes)
-
-
-def prediction_name(
-    name: str, fraction: str, replicate: str, test_set: str = OWN_TEST_SET, ending: str = "csv"
-) -> str:
-    """Path of a run's file below ``predictions/``, ``history/`` or ``records/``.
-
-    >>> prediction_name("resnet", "10", "2"), prediction_name("resnet_cam16", "", "")
-    ('replicate2/resnet_wbc_10.csv', 'resnet_cam16.csv')
-    """
-    suffix = "" if test_set == OWN_TEST_SET else f"_on_{test_set}"
-    if not replicate:
-        return f"{name}{suffix}.{ending}"
-    return f"replicate{replicate}/{name}_wbc_{fraction}{suffix}.{ending}"
-
-
-def crossed_replicate(subset: str, initialisation: str) -> str:
-    """Label of the run with these two seeds.
-
-    >>> crossed_replicate("1", "2"), crossed_replicate("2", "2")
-    ('1x2', '2')
-    """
-    return subset if subset == initialisation else f"{subset}x{initialisation}"
 
 
 def read_predictions(path: Path | str) -> Predictions:

@@ -1,13 +1,10 @@
-"""From stored pixels to a network's input: normalisation, flips and rotations, in batch on the device."""
+"""From stored pixels to a network's input: flips and rotations, in batch on the device."""
 
 import math
-from functools import cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-from fewlabels.networks.checkpoints import MEAN, STD
 
 VIEWS = 8
 
@@ -73,18 +70,3 @@ def augment(pixels: Tensor, flips: bool, rotation: str, generator: torch.Generat
     pixels = apply_views(pixels, draw_views(len(pixels), flips, rotation, generator))
     images = pixels.float() / 255
     return rotate_any(images, generator) if rotation == "any" else images
-
-
-@cache
-def _mean_and_deviation(device: torch.device) -> tuple[Tensor, Tensor]:
-    """ImageNet's, each (3, 1, 1): copied to a device once."""
-    # Kept for all that follows, training too, though evaluation may be the first to ask.
-    with torch.inference_mode(False):
-        mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (MEAN, STD))
-    return mean, std
-
-
-def normalise(images: Tensor) -> Tensor:
-    """Standardise images in 0 ... 1 by ImageNet's mean and standard deviation; channels last in memory."""
-    mean, std = _mean_and_deviation(images.device)
-    return ((images - mean) / std).contiguous(memory_format=torch.channels_last)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import atomic_path, write_json
-from fewlabels.data.packed_images import load_mapped
+from fewlabels.data.pictures import load_mapped
 from fewlabels.training.augmentation import VIEWS
 from fewlabels.training.stored_rows import StoredRows
 
@@ -103,7 +103,7 @@ def write_activations(
     elif size > shutil.disk_usage(Path(path).parent).free:
         raise UserError(
             f"{path} needs {size / 1e9:.1f} GB, more than the disk has left: make room, or set "
-            "compute.activations to off"
+            "compute.feature_cache to off"
         )
     with atomic_path(path) as temporary, temporary.open("wb") as handle:
         description = {

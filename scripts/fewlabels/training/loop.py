@@ -5,14 +5,12 @@ step waits for it. An epoch's images are split into batches of nearly equal size
 most one), so that BatchNorm never meets a tiny last batch.
 """
 
-import argparse
 import copy
-import json
 import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -21,41 +19,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fewlabels.core.errors import UserError
-from fewlabels.networks.encoders import Autoencoder, Classifier
-from fewlabels.training.augmentation import apply_views, augment, draw_views, normalise, rotate_any
+from fewlabels.core.settings import TrainingSettings
+from fewlabels.networks.autoencoder import Autoencoder
+from fewlabels.networks.classifier import Classifier
+from fewlabels.training.augmentation import apply_views, augment, draw_views, rotate_any
 from fewlabels.training.runtime import Runtime
 from fewlabels.training.stored_rows import StoredRows
 
 EVALUATION_BATCH = 256
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """One training section of the config."""
-
-    epochs: int
-    batch_size: int
-    optimizer: str
-    learning_rate: float
-    weight_decay: float
-    schedule: str
-    flips: bool
-    rotation: str
-    class_weights: str = "none"
-
-
-def settings_from_json(text: str) -> TrainingSettings:
-    """Read settings from a JSON object with the keys of a training section.
-
-    Raises:
-        argparse.ArgumentTypeError: a key is missing or unknown.
-    """
-    values = json.loads(text)
-    known = {field.name for field in fields(TrainingSettings)}
-    wrong = sorted((known - {"class_weights"} - set(values)) | (set(values) - known))
-    if wrong:
-        raise argparse.ArgumentTypeError(f"missing or unknown key '{wrong[0]}'")
-    return TrainingSettings(**values)
 
 
 class DivergedError(UserError):
@@ -120,12 +91,22 @@ def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.
 
 
 def make_schedule(
-    optimizer: torch.optim.Optimizer, settings: TrainingSettings
+    optimizer: torch.optim.Optimizer, settings: TrainingSettings, epochs: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    """Learning rate per epoch: constant, or a cosine from the initial rate towards 0."""
+    """Learning rate per epoch: constant, or a cosine from the initial rate towards 0 over all ``epochs``."""
     if settings.schedule == "constant":
         return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)
-    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.epochs)
+    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
+
+
+def epochs_of(settings: TrainingSettings, batches: int) -> tuple[int, set[int]]:
+    """How many epochs a training of so many batches an epoch takes, and after which of them it is evaluated.
+
+    As many as ``settings.epochs``, or as ``settings.min_steps`` optimiser steps need; evaluated ``settings.epochs``
+    times in either case, evenly, and at the end.
+    """
+    epochs = max(settings.epochs, math.ceil(settings.min_steps / batches))
+    return epochs, {epochs * number // settings.epochs for number in range(1, settings.epochs + 1)}
 
 
 def fit(
@@ -137,24 +118,25 @@ def fit(
     batch_loss: Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor | None]],
     evaluate: Callable[[], Mapping[str, float]],
 ) -> list[dict[str, float]]:
-    """Train for the settings' epochs and give the history, one row per epoch.
+    """Train as the settings say and give the history, one row per evaluated epoch.
 
     Args:
         batch_loss: (rows of the batch, generator of their views) -> mean loss, number of right answers
             (None where there are no answers).
-        evaluate: called after each epoch; its values join the row.
+        evaluate: called after each evaluated epoch (see :func:`epochs_of`); its values join the row.
 
     Raises:
         DivergedError: a loss is no longer finite.
     """
     generator = torch.Generator().manual_seed(seed)
     optimizer = make_optimizer(model, settings)
-    schedule = make_schedule(optimizer, settings)
     # With batches of two, an odd image joins a batch: BatchNorm can't use a single one.
     batches = max(1, min(math.ceil(len(images) / settings.batch_size), len(images) // 2))
+    epochs, evaluated = epochs_of(settings, batches)
+    schedule = make_schedule(optimizer, settings, epochs)
     history = []
     started = time.perf_counter()
-    for epoch in range(1, settings.epochs + 1):
+    for epoch in range(1, epochs + 1):
         model.train()
         # Summed on the device and read once per epoch.
         loss_sum = torch.zeros((), device=images.labels.device)
@@ -173,8 +155,9 @@ def fit(
         schedule.step()
         if right_answers is not None:
             row["train_accuracy"] = right.item() / len(images)
-        with runtime.meter.part("evaluation"):
-            row |= evaluate()
+        if epoch in evaluated:
+            with runtime.meter.part("evaluation"):
+                row |= evaluate()
         wrong = [key for key, value in row.items() if not math.isfinite(value)]
         if wrong:
             raise DivergedError(
@@ -182,10 +165,12 @@ def fit(
                 f"lower the learning rate ({settings.learning_rate:g})",
                 history,
             )
+        if epoch not in evaluated:
+            continue
         history.append(row)
-        left = (time.perf_counter() - started) / epoch * (settings.epochs - epoch)
+        left = (time.perf_counter() - started) / epoch * (epochs - epoch)
         values = ", ".join(f"{key} {value:.4f}" for key, value in row.items() if key != "epoch")
-        logging.info("epoch %d/%d: %s; %.0f s left", epoch, settings.epochs, values, left)
+        logging.info("epoch %d/%d: %s; %.0f s left", epoch, epochs, values, left)
     return history
 
 
@@ -204,15 +189,15 @@ def classify(
         change: what else is done to pixels, float (n, 3, size, size) in 0 ... 1.
     """
     known = {name: found.take(rows, views) for name, found in images.activations.items()}
-    if runtime.precision is torch.float32:
+    if runtime.precision_of(model) is torch.float32:
         # They may come from a machine with bfloat16.
         known = {name: values.float() for name, values in known.items()}
     inputs = None
     if images.pixels is not None:
         pixels = images.pixels.take(rows)
         pixels = (pixels if views is None else apply_views(pixels, views)).float() / 255
-        inputs = normalise(change(pixels) if change else pixels)
-    with runtime.autocast():
+        inputs = change(pixels) if change else pixels
+    with runtime.autocast(model):
         return model(inputs, known).float()
 
 
@@ -289,8 +274,9 @@ def reconstruct(
     model.eval()
     for rows in torch.arange(len(images)).split(EVALUATION_BATCH):
         targets = images.pixels.take(rows).float() / 255
-        with runtime.meter.batch("evaluate", len(rows)), runtime.autocast():
-            outputs = model(normalise(targets)).float()
+        inputs = model.encoder.normalise(targets)
+        with runtime.meter.batch("evaluate", len(rows)), runtime.autocast(model):
+            outputs = model(inputs).float()
         yield outputs, functional.mse_loss(outputs, targets).item() * len(rows)
 
 
@@ -312,16 +298,12 @@ def train_autoencoder(
 
     def batch_loss(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, None]:
         views = augment(train.pixels.take(rows), settings.flips, settings.rotation, generator)
-        with runtime.autocast():
-            outputs = model(normalise(views))
+        inputs = model.encoder.normalise(views)
+        with runtime.autocast(model):
+            outputs = model(inputs)
         return functional.mse_loss(outputs.float(), views), None
 
     def evaluate() -> dict[str, float]:
         return {"test_loss": reconstruction_error(model, test, runtime)}
 
     return fit(model, train, settings, runtime, seed, batch_loss, evaluate)
-
-
-def settings_metadata(settings: TrainingSettings) -> dict:
-    """The settings as plain values, for a checkpoint."""
-    return asdict(settings)

@@ -1,29 +1,29 @@
-"""What every classifier's training script shares: its images with or without masks, and its files."""
+"""What every training script shares: its images with or without masks, the trainer of classifiers, and its files."""
 
 import argparse
-import json
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from fewlabels.core.errors import UserError
-from fewlabels.core.files import read_csv, write_csv, write_json
-from fewlabels.data.packed_images import PackedImages, load_mapped, open_packed
-from fewlabels.networks.checkpoints import MEAN, STD, classifier_state, save_checkpoint
-from fewlabels.networks.encoders import Classifier
-from fewlabels.training.loop import (
-    ImageSet,
-    TrainingSettings,
-    image_set,
-    predict,
-    settings_from_json,
-    settings_metadata,
+from fewlabels.core.files import write_csv, write_json
+from fewlabels.core.settings import TrainingSettings
+from fewlabels.data.pictures import Key, Pictures, open_pictures
+from fewlabels.networks.checkpoints import (
+    classifier_state,
+    describe_encoders,
+    load_encoder,
+    save_checkpoint,
 )
+from fewlabels.networks.classifier import Classifier
+from fewlabels.networks.encoder import Encoder
+from fewlabels.training.loop import ImageSet, image_set, predict
 from fewlabels.training.runtime import Runtime
 from fewlabels.training.stored_rows import StoredRows, stored_rows
 from fewlabels.training.work_meter import matrix_product_rate
@@ -41,10 +41,8 @@ class Sample:
 def add_image_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the packed images of one data set and their masked copies."""
     parser.add_argument("--index", required=True, help="CSV of index_images")
-    parser.add_argument("--images", required=True, help=".npy of pack_images")
-    parser.add_argument("--ids", required=True, help="CSV of pack_images")
+    parser.add_argument("--images", required=True, help=".npy of pack_images; its table is beside")
     parser.add_argument("--masked", help=".npy of apply_masks (unless --mask-use off)")
-    parser.add_argument("--masked-ids", help="CSV of apply_masks (unless --mask-use off)")
     parser.add_argument(
         "--mask-use",
         choices=["off", "replace", "append"],
@@ -53,15 +51,13 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_training_arguments(parser: argparse.ArgumentParser, classes: bool = True) -> None:
-    """Add the classes, the settings of training, the seed and how images were made square."""
-    if classes:
-        parser.add_argument("--classes", nargs="+", required=True, help="in the order of outputs")
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the settings of training, the seed and how images were made square."""
     parser.add_argument(
         "--training",
-        type=settings_from_json,
+        type=TrainingSettings.from_json,
         required=True,
-        help="JSON with the keys of a training section of the config",
+        help="JSON with the keys of training.defaults in the config",
     )
     parser.add_argument("--seed", type=int, required=True, help="initialisation, order, views")
     parser.add_argument("--resize", required=True, help="how images became square, for the record")
@@ -76,77 +72,80 @@ def add_result_arguments(parser: argparse.ArgumentParser, predictions: bool = Tr
     parser.add_argument("--record", required=True, help="JSON to write: time, device, versions")
 
 
-def open_masked(array: str, ids: str) -> PackedImages:
-    """Open the array of apply_masks; ids whose mask was not applied are absent."""
-    rows = [row for row in read_csv(ids) if row["state"] == "applied"]
-    return PackedImages(load_mapped(array), {row["id"]: int(row["row"]) for row in rows})
-
-
-def picture_of(
-    samples: Sequence[Sample], masked: PackedImages | None, mask_use: str
-) -> list[tuple[Sample, str]]:
-    """Which picture of each sample is used, ``plain`` or ``masked``.
+def pictures_used(samples: Sequence[Sample], source: Pictures, mask_use: str) -> list[Key]:
+    """Which pictures of some samples are used: id, and ``plain`` or ``masked``.
 
     ``replace`` puts the masked image in the image's place, ``append`` adds it behind the others.
     """
-    usable = [s.use_mask and masked is not None and s.id in masked for s in samples]
+    masked = [sample.use_mask and (sample.id, "masked") in source for sample in samples]
     if mask_use == "replace":
-        return [(s, "masked" if has else "plain") for s, has in zip(samples, usable, strict=True)]
-    plain = [(s, "plain") for s in samples]
+        kinds = ["masked" if has else "plain" for has in masked]
+        return [(sample.id, kind) for sample, kind in zip(samples, kinds, strict=True)]
+    plain = [(sample.id, "plain") for sample in samples]
     if mask_use == "append":
-        return plain + [(s, "masked") for s, has in zip(samples, usable, strict=True) if has]
+        return plain + [(s.id, "masked") for s, has in zip(samples, masked, strict=True) if has]
     return plain
 
 
-def labels_of(pictures: Sequence[tuple[Sample, str]], classes: Sequence[str]) -> np.ndarray:
+def labels_of(
+    pictures: Sequence[Key], samples: Sequence[Sample], classes: Sequence[str]
+) -> np.ndarray:
     """Labels as places among the classes, int64 (n,)."""
     place_of = {label: place for place, label in enumerate(classes)}
-    return np.array([place_of[sample.label] for sample, _ in pictures], dtype=np.int64)
+    label_of = {sample.id: sample.label for sample in samples}
+    return np.array([place_of[label_of[name]] for name, _ in pictures], dtype=np.int64)
 
 
-def pixels_of(
-    pictures: Sequence[tuple[Sample, str]],
-    images: PackedImages,
-    masked: PackedImages | None,
-    runtime: Runtime,
-) -> StoredRows:
+def pixels_of(pictures: Sequence[Key], source: Pictures, runtime: Runtime) -> StoredRows:
     """The pixels of pictures: uint8 (size, size, 3) each, not read yet."""
-    rows = [
-        len(images.array) + masked.row_of[sample.id]
-        if kind == "masked"
-        else images.row_of[sample.id]
-        for sample, kind in pictures
-    ]
-    arrays = [images.array] if masked is None else [images.array, masked.array]
-    return stored_rows(arrays, rows, runtime.device)
+    rows = [source.row_of[picture] for picture in pictures]
+    return stored_rows(source.arrays, rows, runtime.device)
 
 
 def select(
     samples: Sequence[Sample],
     classes: Sequence[str],
-    images: PackedImages,
-    masked: PackedImages | None,
+    source: Pictures,
     mask_use: str,
     runtime: Runtime,
 ) -> ImageSet:
     """The image set of some samples."""
-    pictures = picture_of(samples, masked, mask_use)
-    pixels = pixels_of(pictures, images, masked, runtime)
-    return image_set(pixels, labels_of(pictures, classes), runtime)
+    pictures = pictures_used(samples, source, mask_use)
+    labels = labels_of(pictures, samples, classes)
+    return image_set(pixels_of(pictures, source, runtime), labels, runtime)
 
 
-def open_images(arguments: argparse.Namespace) -> tuple[PackedImages, PackedImages | None]:
+def open_images(arguments: argparse.Namespace) -> Pictures:
     """Open what :func:`add_image_arguments` names.
 
     Raises:
-        UserError: masks are to be used and their files were not given.
+        UserError: masks are to be used and their file was not given.
     """
-    images = open_packed(arguments.images, arguments.ids)
     if arguments.mask_use == "off":
-        return images, None
-    if not (arguments.masked and arguments.masked_ids):
-        raise UserError(f"--mask-use {arguments.mask_use} needs --masked and --masked-ids")
-    return images, open_masked(arguments.masked, arguments.masked_ids)
+        return open_pictures([arguments.images])
+    if not arguments.masked:
+        raise UserError(f"--mask-use {arguments.mask_use} needs --masked")
+    return open_pictures([arguments.images, arguments.masked])
+
+
+def load_encoders(
+    choices: Sequence[Mapping[str, Any]], checkpoints: Sequence[str], image_size: int
+) -> dict[str, Encoder]:
+    """Load encoders for images of some size, their blocks opened.
+
+    Args:
+        choices: per encoder ``encoder`` (its name), ``trained`` and ``batch_norm``.
+        checkpoints: their files, in order.
+
+    Raises:
+        UserError: a file fits no encoder, or not these images; a block is unknown.
+    """
+    encoders = {}
+    for choice, path in zip(choices, checkpoints, strict=True):
+        encoder, _ = load_encoder(path, image_size)
+        encoder.open_blocks(choice["trained"], choice["batch_norm"])
+        encoders[choice["encoder"]] = encoder
+    return encoders
 
 
 def test_mask_use(mask_use: str) -> str:
@@ -198,24 +197,25 @@ def write_predictions(
 
 
 def classifier_metadata(
-    arguments: argparse.Namespace,
-    settings: TrainingSettings,
-    encoders: Sequence[dict],
-    image_size: int,
+    arguments: argparse.Namespace, classes: Sequence[str], model: Classifier, image_size: int
 ) -> dict:
-    """Plain facts that a checkpoint needs to be used again: classes, sizes, normalisation, recipe."""
+    """Plain facts that a checkpoint needs to be used again: classes, sizes, encoders, recipe."""
     return {
-        "model": Path(arguments.checkpoint).stem,
-        "classes": list(arguments.classes),
+        "model": name_of(arguments),
+        "classes": list(classes),
         "image_size": image_size,
         "resize": arguments.resize,
-        "normalisation": {"mean": list(MEAN), "std": list(STD)},
-        "encoders": list(encoders),
+        "encoders": describe_encoders(model),
         "mask_use": getattr(arguments, "mask_use", "off"),
-        "training": settings_metadata(settings),
+        "training": arguments.training.plain(),
         "seed": arguments.seed,
         "state": "complete",
     }
+
+
+def name_of(arguments: argparse.Namespace) -> str:
+    """The name of the model that a script trains: that of its checkpoint's file."""
+    return Path(arguments.checkpoint).stem
 
 
 def save_classifier(path: str, model: Classifier, metadata: dict) -> None:
@@ -242,8 +242,3 @@ def write_record(path: Path | str, runtime: Runtime, started: float, **facts: ob
     if runtime.device.type == "cuda":
         record["peak_gpu_mb"] = round(torch.cuda.max_memory_allocated(runtime.device) / 1e6, 1)
     write_json(path, record)
-
-
-def parse_encoders(text: str) -> list[dict]:
-    """Read the JSON list of an arm's encoders: ``[{"encoder": ..., "trained": [...]}, ...]``."""
-    return json.loads(text)

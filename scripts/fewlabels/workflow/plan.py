@@ -17,6 +17,7 @@ from pathlib import Path
 
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
+from fewlabels.core.run_sheet import fraction_of
 
 JOB = re.compile(r"^(?:local)?rule (\w+):$")
 FIELD = re.compile(r"^ {4}(\w+): (.*)$")
@@ -77,10 +78,10 @@ class History:
         """Mean of the most similar earlier jobs: of the same name, of the same fraction, of the rule."""
         known = self.times.get(job.rule, [])
         name = Path(job.benchmark).stem
-        fraction = name.rsplit("_", 1)[-1]
+        fraction = fraction_of(name)
         for same in (
             [seconds for other, seconds in known if other == name],
-            [seconds for other, seconds in known if other.rsplit("_", 1)[-1] == fraction],
+            [seconds for other, seconds in known if fraction_of(other) == fraction],
             [seconds for _, seconds in known],
         ):
             if same:

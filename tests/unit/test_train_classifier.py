@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import train_wbc
 from builders import (
     AUTOENCODER,
     CLASSES,
@@ -21,7 +22,6 @@ from builders import (
 from image_sets import CPU, images_of, pixels_in
 from torchvision.models import resnet18
 
-import train_wbc
 from fewlabels.core.files import read_csv, write_csv
 from fewlabels.networks.checkpoints import MEAN, STD, load_classifier
 from fewlabels.training.loop import predict

@@ -1,4 +1,4 @@
-"""Cluster the pRCC features: PCA, then K-means. The clusters are the labels of train_prcc_clustered.
+"""Cluster features: PCA, then K-means. The clusters are pseudo-labels that a classifier can be trained on.
 
 Writes the labels (CSV: id, cluster; the largest cluster is 0), a scatter plot of the first two principal
 components, and the quality (CSV: metric, value, images): images, dimensions, cluster sizes, explained variance,
@@ -8,22 +8,19 @@ adjusted Rand index, normalised mutual information and purity over the images th
 
 import argparse
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv, write_csv
 from fewlabels.pretraining.clustering import agreement, cluster
 from fewlabels.reporting.figures import cluster_scatter
 
 
-def build_parser() -> argparse.ArgumentParser:
-    parser = make_parser(__doc__)
-    parser.add_argument("--features", required=True, help="CSV of prcc_features")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--features", required=True, help="CSV of method extract")
     parser.add_argument("--pca-dimensions", type=int, default=100)
     parser.add_argument("--clusters", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -31,7 +28,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--labels", required=True, help="CSV to write")
     parser.add_argument("--quality", required=True, help="CSV to write")
     parser.add_argument("--scatter", required=True, help="PNG to write")
-    return parser
 
 
 def read_types(path: str) -> dict[str, str]:
@@ -94,11 +90,3 @@ def run(arguments: argparse.Namespace) -> None:
             for name, label in zip(ids, result.labels.tolist(), strict=True)
         ),
     )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    return run_script(run, build_parser(), argv)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,0 +1,202 @@
+"""Settings as checked values: the base of every section of the config, and the settings of training.
+
+A section is declared once, as a class: its types and bounds check the config, its descriptions document it
+(docs/configuration.md), and scripts read the same class from JSON.
+"""
+
+import argparse
+import json
+from types import UnionType
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from fewlabels.core.errors import did_you_mean
+
+
+def number_label(value: object) -> object:
+    """A number as text, as in file names; anything else as it is.
+
+    >>> number_label(1.0), number_label(0.5), number_label("a")
+    ('1', '0.5', 'a')
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:.10g}"
+    return value
+
+
+def _off(value: object) -> object:
+    return "off" if value is False else value  # YAML 1.1 reads an unquoted off as false
+
+
+#: Text that YAML may have read as a number, such as the class name 0.
+Label = Annotated[str, BeforeValidator(number_label), Field(min_length=1)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+MaskUse = Annotated[Literal["off", "replace", "append"], BeforeValidator(_off)]
+#: Blocks open for updates, by their names or those of stages.
+Blocks = list[str] | Literal["all"]
+BatchNorm = Literal["trained", "frozen"]
+
+
+def _entries(values: dict) -> dict[Any, Any]:
+    """Entries of a map with numbers among its keys as text: a later one replaces or takes away an earlier one."""
+    kept: dict[Any, Any] = {}
+    for key, value in values.items():
+        key = number_label(key)
+        if value is None or value == "null":
+            kept.pop(key, None)
+        else:
+            kept[key] = value
+    return kept
+
+
+class Section(BaseModel):
+    """One section: unknown keys are refused; ``null`` stands for a key's default, and takes an entry of a map away."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        kept: dict[Any, Any] = {}
+        for key, value in values.items():
+            field = cls.model_fields.get(key)
+            optional = field is not None and not field.is_required()
+            # "null" is what Snakemake makes of a null on the command line.
+            if optional and (value is None or (value == "null" and field.default is None)):
+                continue
+            if isinstance(value, dict) and not (field and _is_section(field.annotation)):
+                value = _entries(value)
+            kept[key] = value
+        return kept
+
+    def plain(self, *without: str) -> dict[str, Any]:
+        """Plain values, for JSON, but for some keys."""
+        return self.model_dump(mode="json", exclude=set(without))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a section from JSON, for a command line.
+
+        Raises:
+            argparse.ArgumentTypeError: a key is missing, unknown or wrong.
+        """
+        try:
+            return cls(**json.loads(text))
+        except ValidationError as error:
+            raise argparse.ArgumentTypeError(describe(error, cls)) from None
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _inside(annotation: Any, step: object) -> tuple[Any, bool]:
+    """What lies at one step below an annotation, and whether the step is a key of the config (pydantic's
+    places also name the members of unions)."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if _is_section(annotation):
+        field = annotation.model_fields.get(str(step))
+        return (field.annotation if field else None), True
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin in (dict, list):
+        return inner[-1], True
+    if origin in (Union, UnionType):
+        members = [member for member in inner if step in _tags(member)]
+        return (members[0] if members else None), False
+    return None, isinstance(step, int) or annotation is not None
+
+
+def _tags(member: Any) -> tuple:
+    """The values of ``method`` that a member of a union of sections stands for."""
+    field = member.model_fields.get("method") if _is_section(member) else None
+    return get_args(field.annotation) if field else ()
+
+
+def _locate(model: type[BaseModel], location: tuple) -> tuple[list[str], Any]:
+    """The keys of a place in pydantic's words, and the annotation of what holds the last of them."""
+    keys: list[str] = []
+    annotation: Any = model
+    holder: Any = model
+    for step in location:
+        found, is_key = _inside(annotation, step)
+        if is_key:
+            keys.append(str(step))
+            holder = annotation
+        annotation = found
+    return keys, holder
+
+
+def describe(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first thing that is wrong, in one line: an unknown key before others, as it is often their cause."""
+    errors = error.errors(include_url=False)
+    first = min(
+        errors, key=lambda e: (e["type"] != "extra_forbidden", ".".join(map(str, e["loc"])))
+    )
+    location = tuple(step for step in first["loc"] if step != "[key]")
+    keys, holder = _locate(model, location)
+    key = ".".join(keys)
+    above = ".".join(keys[:-1])
+    where = f"key '{above}'" if above else "the top level"
+    if first["type"] == "extra_forbidden":
+        known = list(getattr(holder, "model_fields", {}))
+        return f"unknown key '{keys[-1]}' in {where}: {did_you_mean(keys[-1], known)}"
+    if first["type"] == "missing":
+        return f"missing key '{keys[-1]}' in {where}: copy it from config.yaml"
+    if first["type"] in ("literal_error", "union_tag_invalid"):
+        expected = first["ctx"]["expected" if first["type"] == "literal_error" else "expected_tags"]
+        given = str(first["ctx"].get("tag", first["input"]))
+        known = expected.replace("'", "").replace(" or ", ", ").split(", ")
+        key = f"{key}.method" if "tag" in first["ctx"] else key
+        return f"key '{key}' is '{given}': {did_you_mean(given, known)}"
+    if first["type"] == "union_tag_not_found":
+        return f"missing key 'method' in key '{key}': it says how to pretrain"
+    if first["type"] == "value_error":
+        return f"key '{key}': {first['ctx']['error']}"
+    return f"key '{key}' is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+class TrainingSettings(Section):
+    """How a network is trained; the same for the target's classifiers and for pretraining."""
+
+    epochs: int = Field(ge=1, description="passes over the training images, and evaluations")
+    min_steps: int = Field(
+        0,
+        ge=0,
+        description="at least so many optimiser steps: few images are passed over more often, with the schedule "
+        "stretched; evaluated as often as `epochs` says; 0: as many as the epochs make",
+    )
+    batch_size: int = Field(ge=2)
+    optimizer: Literal["adamw", "adam", "sgd"]
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    schedule: Literal["constant", "cosine"] = Field(description="of the learning rate, per epoch")
+    class_weights: Literal["none", "balanced"] = Field("none", description="of the loss")
+    flips: bool = Field(description="horizontal and vertical, drawn for each image")
+    rotation: Literal["none", "right_angles", "any"] = Field(
+        description="right_angles: exact; any: bilinear, reflected borders"
+    )
+
+
+class EncoderChoice(Section):
+    """One encoder of an arm."""
+
+    encoder: str = Field(description="a backbone, or a pretraining that gives an encoder")
+    trained: Blocks = Field(
+        description="blocks or stages open for updates, or `all`; []: the encoder is frozen"
+    )
+    batch_norm: BatchNorm = Field(
+        "trained",
+        description="of the open blocks; `frozen` keeps their running statistics, as small batches ask for",
+    )

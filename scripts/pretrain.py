@@ -1,0 +1,53 @@
+"""Pretrain by one of the methods that the config declares: `pretrain.py METHOD --help` describes each.
+
+supervised    train a classifier of a data set's labels or of pseudo-labels
+autoencoder   train a network to reconstruct images
+extract       features of all images at a layer of a backbone
+cluster       pseudo-labels out of such features
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from fewlabels.core.cli import make_parser, run_script
+from fewlabels.pretraining.settings import METHODS
+
+
+def method_module(name: str) -> ModuleType:
+    """The module of a method; only that of the asked one is loaded, as some need torch and some don't."""
+    return importlib.import_module(f"fewlabels.pretraining.{name}")
+
+
+def build_parser(method: str | None = None) -> argparse.ArgumentParser:
+    """The whole command line, or that of one method alone."""
+    if method is not None:
+        module = method_module(method)
+        parser = make_parser(module.__doc__)
+        parser.prog = f"pretrain.py {method}"
+        module.add_arguments(parser)
+        return parser
+    parser = make_parser(__doc__)
+    parser.add_argument("method", choices=METHODS)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> None:
+    method_module(arguments.method).run(arguments)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if argv is None else argv)
+    method = words[0] if words and words[0] in METHODS else None
+    if method is None:
+        build_parser().parse_args(words[:1] or ["--help"])
+        return 2
+    parser = build_parser(method)
+    parser.set_defaults(method=method)
+    return run_script(run, parser, words[1:])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
