@@ -15,7 +15,6 @@ COPIED = (
     "demo.yaml",
     "rules",
     "scripts",
-    "schemas",
     "profiles",
     "envs",
 )

@@ -1,5 +1,5 @@
 """Library shared by the scripts.
 
-A script may import this package, never the reverse. Within it: core is imported by all; data, networks and statistics
-build on core; training on data and networks; reporting on core; audit on reporting; workflow on core and networks.
+Imports point one way: core <- data <- audit; core <- networks; data, networks <- training <- pretraining;
+core <- statistics <- reporting; workflow and synthetic on top. `make lint` holds it so.
 """

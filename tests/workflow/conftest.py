@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-NEEDED = ("Snakefile", "config.yaml", "rules", "scripts", "schemas", "profiles", "tests/tiny.yaml")
+NEEDED = ("Snakefile", "config.yaml", "rules", "scripts", "profiles", "overlays", "tests/tiny.yaml")
 # The images' names come from these.
 NEEDED += ("containers/torch.def", "containers/tools.def", "envs/torch.lock", "envs/tools.lock")
 

@@ -1,1 +1,1 @@
-"""What pretraining needs besides training: clusters of features."""
+"""Ways of pretraining, one file per method."""

@@ -1,1 +1,1 @@
-"""What Snakemake's own process needs: the config, plans of a run, containers, what it misses of Snakemake and SLURM."""
+"""What Snakemake's own process needs: the config, the run sheet, containers, patches of its planner."""

@@ -30,10 +30,14 @@ def _imported_modules(source: Path, package: Path) -> frozenset[Path]:
 
 
 @cache
-def modules_of(script: Path, package: Path) -> tuple[Path, ...]:
-    """Every module of ``package`` that ``script`` imports, directly or through others, sorted."""
-    found: set[Path] = set()
-    waiting = [script]
+def modules_of(script: Path, package: Path, *more: Path) -> tuple[Path, ...]:
+    """Every module of ``package`` that ``script`` imports, directly or through others, sorted.
+
+    Args:
+        more: modules that the script loads by name, and so without an import that could be read.
+    """
+    found: set[Path] = set(more)
+    waiting = [script, *more]
     while waiting:
         new = _imported_modules(waiting.pop(), package) - found
         found |= new
