@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test test-fast lint format lock rulegraph plan containers containers-lock \
+.PHONY: help environment demo test test-fast lint format lock configuration rulegraph plan containers containers-lock \
 	test-containers test-slurm benchmark
 
 help: ## list the commands
@@ -60,8 +60,13 @@ lock: $(INSTALLED) ## resolve envs/*.in anew into the lock files
 	cd envs && ../$(BIN)/pip-compile $(COMPILE) --constraint requirements.lock --output-file tools.lock tools.in
 	$(MAKE) containers-lock
 
+configuration: $(INSTALLED) ## write docs/configuration.md anew from the classes that check the config
+	$(RUN) PYTHONPATH=scripts python -m fewlabels.workflow.configuration_page docs/configuration.md
+
+# `tred` leaves out what follows from the other arrows.
 rulegraph: $(INSTALLED) ## redraw docs/rulegraph.svg (needs graphviz: apt-get install graphviz)
-	$(RUN) snakemake --configfile demo.yaml --rulegraph dot 2>/dev/null | dot -Tsvg > docs/rulegraph.svg
+	$(RUN) snakemake --configfile demo.yaml --rulegraph dot 2>/dev/null | tred \
+		| dot -Granksep=0.35 -Gnodesep=0.15 -Tsvg > docs/rulegraph.svg
 
 containers: ## build the container images, as an ordinary user (BASE=docker: from a Docker image)
 	@set -e; for name in $$(PYTHONPATH=scripts $(PYTHON) -m fewlabels.workflow.containers $(BASE)); do \

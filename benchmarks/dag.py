@@ -41,12 +41,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folders = {"results": name, "resources": f"{name}/resources"}
         grid = Path(name) / "grid.yaml"
-        # 3 arms, 4 fractions, 84 replicates: 1,008 runs.
-        values = {"pathvars": folders, "experiment": {"replicates": [*range(1, 85)]}}
+        # 3 arms, 4 fractions, 84 replicates: 1,008 runs, and 6 that cross the seeds of two of them.
+        arms = ["resnet", "combinedNet", "combinedNetClustered"]
+        grid_of_runs = {"arms": arms, "replicates": [*range(1, 85)]}
+        values = {"pathvars": folders, "experiment": grid_of_runs}
         grid.write_text(yaml.safe_dump(values), encoding="utf-8")
         dry = ["--dry-run", "--configfile", "demo.yaml", str(grid)]
         runs = [snakemake(*dry) for _ in repeats]
-        count = next(line for line in runs[0][1].splitlines() if line.startswith("train_wbc "))
+        count = next(
+            line for line in runs[0][1].splitlines() if line.startswith("train_classifier ")
+        )
         print(f"dry run, {count.split()[-1]} runs: {statistics.median(s for s, _ in runs):.1f} s")
         small = Path(name) / "small.yaml"
         small.write_text(yaml.safe_dump({"pathvars": folders}), encoding="utf-8")

@@ -39,7 +39,9 @@ def overlay(arguments: argparse.Namespace, results: Path) -> dict:
         "pathvars": {"results": str(results), "resources": str(results / "resources")},
         "images": {"size": arguments.size},
         "experiment": {"arms": ["resnet", "combinedNet"], "replicates": [1]},
-        "weights": {"resnet18": "random", "vgg16": "random"},
+        "backbones": {
+            name: {"weights": "random"} for name in ("imagenet_resnet18", "imagenet_vgg16")
+        },
         "compute": {"device": arguments.device, "threads": arguments.threads},
     }
     if arguments.full_size:
@@ -48,8 +50,7 @@ def overlay(arguments: argparse.Namespace, results: Path) -> dict:
         config["data_root"] = str(arguments.data.resolve())
         # A few pRCC images: more than one step per epoch.
         config["pretraining"] = {
-            "prcc_clustered": {"training": {"batch_size": 8}},
-            "prcc_autoencoder": {"training": {"batch_size": 4}},
+            "pRCC_autoencoder": {"training": {"batch_size": 4}},
         }
     return config
 
@@ -89,6 +90,13 @@ def snakemake(config: Path, arguments: argparse.Namespace, *targets: str) -> flo
     return time.perf_counter() - started
 
 
+def is_stage(row: dict[str, str]) -> bool:
+    """Whether a row of benchmarks.csv is a stage: a whole rule, but each pretraining by itself."""
+    if row["rule"] == "pretrain":
+        return row["job"] != "all"
+    return row["job"] == "all" and row["rule"] != "draw_synthetic_images"
+
+
 def print_table(rows: list[dict[str, str]], wall: float, arguments: argparse.Namespace) -> None:
     """Stages in the order of their time, and the whole."""
     floor = sum(float(row["floor_seconds"] or 0) for row in rows)
@@ -97,7 +105,8 @@ def print_table(rows: list[dict[str, str]], wall: float, arguments: argparse.Nam
     print("|" + "|".join([" --- ", *[" ---: "] * 6]) + "|")
     for row in sorted(rows, key=lambda row: -float(row["seconds"])):
         seconds, tflop = float(row["seconds"]), float(row["tflop"] or 0)
-        cells = [row["rule"], row["jobs"], f"{seconds:.1f}"]
+        stage = row["rule"] if row["job"] == "all" else f"{row['rule']} {row['job']}"
+        cells = [stage, row["jobs"], f"{seconds:.1f}"]
         if tflop:
             share = tflop * 1e12 / seconds / arguments.peak
             ratio = float(row["times_floor"])
@@ -142,8 +151,7 @@ def main() -> None:
         use.ended.set()
         use.join()
         with (results / "benchmarks.csv").open(encoding="utf-8", newline="") as handle:
-            rows = [row for row in csv.DictReader(handle) if row["job"] == "all"]
-        rows = [row for row in rows if row["rule"] != "draw_synthetic_images"]
+            rows = [row for row in csv.DictReader(handle) if is_stage(row)]
         print_table(rows, wall, arguments)
         if use.known:
             print(f"GPU busy {use.busy:.1f} s")

@@ -1,7 +1,7 @@
 """WBC fine-tuning at one fraction: the plain loop against this workflow, same images, same updates, same blocks.
 
 The plain loop runs --plain-epochs after a first one, and the median of these stands for the rest; the workflow's steps
-run in full (indexing, packing, activations, training; each a process of its own). The plain loop is timed in PyTorch's
+run in full (indexing, packing, feature cache, training; each a process of its own). The plain loop is timed in PyTorch's
 default memory format, as most write it, and in channels last; the last line is against the faster. --full runs it in
 full, so that accuracies can be compared.
 """
@@ -17,10 +17,7 @@ import torch
 from ours import fine_tune, pack, random_weights, script
 from plain_loop import train_plain
 
-RECIPES = {
-    "resnet": (["layer4.0", "layer4.1"], "layer3.1"),
-    "resnetTwoStages": (["layer3", "layer4"], "layer2.1"),
-}
+RECIPES = {"resnet": ["layer4.0", "layer4.1"], "resnetTwoStages": ["layer3", "layer4"]}
 
 
 def draw(folder: Path, train: int, test: int, size: int) -> Path:
@@ -55,9 +52,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         raw = arguments.data or draw(scratch, 250, 50, 575)
-        state = torch.load(random_weights(scratch), weights_only=True)
+        weights = random_weights(scratch, arguments.size)
         for arm in arguments.arms:
-            compare(arm, raw, state, scratch, arguments)
+            compare(arm, raw, weights, scratch, arguments)
 
 
 def plain_seconds(
@@ -82,16 +79,15 @@ def plain_seconds(
     return whole, epoch, history
 
 
-def compare(arm: str, raw: Path, state: dict, scratch: Path, arguments) -> None:
+def compare(arm: str, raw: Path, weights: Path, scratch: Path, arguments) -> None:
     """Time both ways, in turn, and print their times and ratios."""
-    trained, last_block = RECIPES[arm]
+    trained = RECIPES[arm]
+    state = torch.load(weights, weights_only=True)["state_dict"]
     ratios: dict[str, list[float]] = {"default memory format": [], "channels last": []}
     formats = dict(zip(ratios, (torch.contiguous_format, torch.channels_last), strict=True))
     for repeat in range(1, arguments.repeats + 1):
         packed = pack(raw, scratch / arm, arguments.size, 2)
-        steps, history = fine_tune(
-            packed, scratch / "resnet18.pth", trained, last_block, arguments.epochs, seed=repeat
-        )
+        steps, history = fine_tune(packed, weights, trained, arguments.epochs, seed=repeat)
         steps = packed.seconds | steps
         ours = sum(steps.values())
         parts = ", ".join(f"{step} {seconds:.1f}" for step, seconds in steps.items())

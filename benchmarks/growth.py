@@ -1,7 +1,7 @@
 """How time and memory grow with the number of images: indexing, packing, training.
 
 Packing: the same 100 pictures of 575 pixels under as many names as asked for (--images 1000 10000; 100000 needs 15 GB of
-disk for the array), to 224 pixels. Training: activations and two epochs, at 64 pixels.
+disk for the array), to 224 pixels. Training: feature cache and two epochs, at 64 pixels.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from fine_tuning import draw
-from ours import CLASSES, CONFIG, REPOSITORY, fine_tune, pack, random_weights
+from ours import CLASSES, LAYOUT, REPOSITORY, fine_tune, pack, random_weights
 
 #: A process of its own: a child begins with the peak of what started it, here of one that imported torch.
 STARTER = (
@@ -46,19 +46,17 @@ def many(folder: Path, pictures: list[Path], count: int) -> Path:
 
 def packing(raw: Path, folder: Path, threads: int) -> list[tuple[float, float]]:
     folder.mkdir()
-    files = {key: folder / f"{key}.csv" for key in ("index", "ids", "mask-ids", "problems")}
-    splits, classes = json.dumps({"train": "train"}), json.dumps(CLASSES)
-    aliases = json.dumps(CONFIG["datasets"]["wbc"]["aliases"])
+    index, problems = folder / "index.csv", folder / "problems.csv"
+    layout = json.dumps(LAYOUT | {"splits": {"train": "train"}})
     return [
         measured(
-            *("index_images", "--folder", raw, "--classes", classes, "--aliases", aliases),
-            *("--splits", splits, "--threads", threads),
-            *("--index", files["index"], "--problems", files["problems"]),
+            *("index_images", "--folder", raw, "--layout", layout, "--threads", threads),
+            *("--index", index, "--problems", problems),
         ),
         measured(
-            *("pack_images", "--folder", raw, "--index", files["index"], "--size", 224),
-            *("--threads", threads, "--images", folder / "images.npy", "--ids", files["ids"]),
-            *("--masks", folder / "masks.npy", "--mask-ids", files["mask-ids"]),
+            *("pack_images", "--folder", raw, "--index", index, "--size", 224),
+            *("--threads", threads, "--images", folder / "images.npy"),
+            *("--masks", folder / "masks.npy"),
         ),
     ]
 
@@ -88,19 +86,15 @@ def main() -> None:
                 flush=True,
             )
             (scratch / str(count) / "images.npy").unlink()
-        weights = random_weights(scratch)
-        print("\n| training images | activations s | training s |\n| ---: | ---: | ---: |")
+        weights = random_weights(scratch, 64)
+        print("\n| training images | feature cache s | training s |\n| ---: | ---: | ---: |")
         for count in arguments.trained:
             raw = many(scratch / f"trained{count}", pictures, count)
             os.renames(source / "val", raw / "val")
             ready = pack(raw, scratch / f"packed{count}", 64, arguments.threads)
-            seconds, _ = fine_tune(
-                ready, weights, ["layer4"], "layer3.1", 2, threads=arguments.threads
-            )
-            print(
-                f"| {count} | {seconds['compute_activations']:.1f} | {seconds['train_wbc']:.1f} |",
-                flush=True,
-            )
+            seconds, _ = fine_tune(ready, weights, ["layer4"], 2, threads=arguments.threads)
+            steps = [f"{seconds[step]:.1f}" for step in ("cache_features", "train_classifier")]
+            print(f"| {count} | {' | '.join(steps)} |", flush=True)
             os.renames(raw / "val", source / "val")
 
 

@@ -12,8 +12,8 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
-CLASSES = CONFIG["datasets"]["wbc"]["classes"]
-SPLITS = {"train": "train", "test": "val"}
+LAYOUT = CONFIG["datasets"]["wbc"]
+CLASSES = LAYOUT["classes"]
 
 
 def script(name: str, **options: object) -> float:
@@ -32,11 +32,19 @@ def script(name: str, **options: object) -> float:
     return time.perf_counter() - started
 
 
-def random_weights(folder: Path, network: str = "resnet18") -> Path:
-    """A random state dict of a network, of the form of torchvision's."""
-    path = folder / f"{network}.pth"
+def random_weights(folder: Path, size: int) -> Path:
+    """Random weights of ResNet-18, as a run starts from them, for images of some size."""
+    path = folder / "resnet18.pth"
     if not path.exists():
-        script("fetch_weights", network=network, source="random", downloads=folder, weights=path)
+        script(
+            "fetch_weights",
+            backbone="imagenet_resnet18",
+            model="torchvision/resnet18",
+            weights="random",
+            image_size=size,
+            downloads=folder,
+            output=path,
+        )
     return path
 
 
@@ -48,7 +56,7 @@ class Packed:
     seconds: dict[str, float]
 
     def images(self) -> dict[str, Path]:
-        names = {"index": "index.csv", "images": "images.npy", "ids": "ids.csv"}
+        names = {"index": "index.csv", "images": "images.npy"}
         return {key: self.folder / name for key, name in names.items()}
 
 
@@ -59,9 +67,7 @@ def pack(raw: Path, folder: Path, size: int, threads: int) -> Packed:
         "index_images": script(
             "index_images",
             folder=raw,
-            classes=json.dumps(CLASSES),
-            aliases=CONFIG["datasets"]["wbc"]["aliases"],
-            splits=SPLITS,
+            layout=LAYOUT,
             threads=threads,
             index=folder / "index.csv",
             problems=folder / "problems.csv",
@@ -73,9 +79,7 @@ def pack(raw: Path, folder: Path, size: int, threads: int) -> Packed:
             size=size,
             threads=threads,
             images=folder / "images.npy",
-            ids=folder / "ids.csv",
             masks=folder / "masks.npy",
-            mask_ids=folder / "mask_ids.csv",
         ),
     }
     return Packed(folder, seconds)
@@ -89,49 +93,51 @@ def draw_subset(packed: Packed, fraction: str, seed: int = 1) -> Path:
     return subset
 
 
-def compute_activations(
-    packed: Packed, weights: Path, last_block: str, subset: Path, threads: int = 2
+def cache_features(
+    packed: Packed, weights: Path, trained: list[str], subset: Path, threads: int = 2
 ) -> float:
-    """The activations of a subset's and the test images, into the packed folder; seconds."""
+    """What the frozen blocks make of a subset's and the test images, into the packed folder; seconds."""
     return script(
-        "compute_activations",
+        "cache_features",
         encoder="imagenet_resnet18",
         checkpoint=weights,
-        last_block=last_block,
+        trained=trained,
         **packed.images(),
         test=True,
         subset=subset,
         flips=True,
         rotation="right_angles",
-        activations=packed.folder / "activations.npy",
-        record=packed.folder / "activations_record.json",
+        features=packed.folder / "features.npy",
+        record=packed.folder / "features_record.json",
         **compute(threads),
     )
 
 
-def train_wbc(
+def train_classifier(
     packed: Packed,
     weights: Path,
     trained: list[str],
     subset: Path,
     epochs: int,
     *,
-    activations: bool = True,
+    cached: bool = True,
     threads: int = 2,
     seed: int = 1,
 ) -> float:
-    """Train a classifier, from the packed folder's activations or without; seconds."""
+    """Train a classifier, from the packed folder's feature cache or without; seconds."""
     folder = packed.folder
-    training = CONFIG["classification"] | {"epochs": epochs}
+    layers = CONFIG["training"]
+    training = layers["defaults"] | layers["classification"] | {"epochs": epochs}
+    choice = {"encoder": "imagenet_resnet18", "trained": trained, "batch_norm": "trained"}
     return script(
-        "train_wbc",
+        "train_classifier",
         **packed.images(),
         subset=subset,
-        encoders=json.dumps([{"encoder": "imagenet_resnet18", "trained": trained}]),
+        encoders=json.dumps([choice]),
         encoder_checkpoints=[weights],
-        activations=[folder / "activations.npy"] if activations else [],
+        features=[folder / "features.npy"] if cached else [],
         classes=CLASSES,
-        training={key: training[key] for key in training if key != "selection"},
+        training=training,
         seed=seed,
         resize="stretch",
         **compute(threads),
@@ -150,17 +156,16 @@ def fine_tune(
     packed: Packed,
     weights: Path,
     trained: list[str],
-    last_block: str,
     epochs: int,
     *,
     threads: int = 2,
     seed: int = 1,
 ) -> tuple[dict[str, float], list[dict[str, str]]]:
-    """One run on all images from the packed ones on, activations made for it alone: seconds by step, history."""
+    """One run on all images from the packed ones on, its feature cache made for it alone: seconds by step, history."""
     subset = draw_subset(packed, "100", seed)
     seconds = {
-        "compute_activations": compute_activations(packed, weights, last_block, subset, threads),
-        "train_wbc": train_wbc(
+        "cache_features": cache_features(packed, weights, trained, subset, threads),
+        "train_classifier": train_classifier(
             packed, weights, trained, subset, epochs, threads=threads, seed=seed
         ),
     }

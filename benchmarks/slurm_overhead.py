@@ -40,7 +40,7 @@ def snakemake(*options: str) -> float:
 def step_seconds(results: Path) -> list[float]:
     """What each run's step took by itself."""
     seconds = []
-    for path in sorted((results / "benchmarks/train_wbc").rglob("*.tsv")):
+    for path in sorted((results / "benchmarks/train_classifier").rglob("*.tsv")):
         with path.open(encoding="utf-8", newline="") as handle:
             seconds += [float(row["s"]) for row in csv.DictReader(handle, delimiter="\t")]
     return seconds
@@ -83,7 +83,12 @@ def main() -> None:
     options = ["--configfile", "tests/tiny.yaml", str(config), "--quiet", "all"]
     runs = [(a, f, r) for r in replicates for a in ARMS for f in FRACTIONS]
     targets = [f"{name}/models/replicate{r}/{a}_wbc_{f}.pt" for a, f, r in runs]
-    together = ["--groups", "train_wbc=runs", "--group-components", f"runs={arguments.per_job}"]
+    together = [
+        "--groups",
+        "train_classifier=runs",
+        "--group-components",
+        f"runs={arguments.per_job}",
+    ]
     together += ["--set-resource-scopes", "gpu=local", "--resources", "gpu=1"]
     polling = ["--slurm-init-seconds-before-status-checks", "5"]
     here = ["--profile", "profiles/apptainer", "--cores", "2"]
@@ -101,7 +106,13 @@ def main() -> None:
         )
         print("| --- |" + " ---: |" * 5)
         for way, (at_once, chosen) in ways.items():
-            for folder in ("models", "predictions", "history", "records", "benchmarks/train_wbc"):
+            for folder in (
+                "models",
+                "predictions",
+                "history",
+                "records",
+                "benchmarks/train_classifier",
+            ):
                 for path in (results / folder).glob("replicate*"):
                     shutil.rmtree(path)
             since = datetime.now().replace(microsecond=0)

@@ -3,8 +3,8 @@
   python benchmarks/throughput.py --data FOLDER/WBC_100
 
 Both ways time the two parts of each epoch themselves: the plain loop (channels last) as the median of --epochs after a
-first one, the workflow over all of 1 + --epochs, as its record says. The making of the activations, once for all runs,
-is a line of its own.
+first one, the workflow over all of 1 + --epochs, as its record says. The making of the feature cache, once for all
+runs, is a line of its own.
 """
 
 import argparse
@@ -16,10 +16,10 @@ import tempfile
 from pathlib import Path
 
 import torch
-from ours import compute_activations, draw_subset, pack, random_weights, train_wbc
+from ours import cache_features, draw_subset, pack, random_weights, train_classifier
 from plain_loop import train_plain
 
-TRAINED, LAST_BLOCK = ["layer4.0", "layer4.1"], "layer3.1"
+TRAINED = ["layer4.0", "layer4.1"]
 FRACTIONS = ("100", "10")
 
 
@@ -43,8 +43,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         packed = pack(arguments.data, scratch, arguments.size, 2)
-        weights = random_weights(scratch)
-        state = torch.load(weights, weights_only=True)
+        weights = random_weights(scratch, arguments.size)
+        state = torch.load(weights, weights_only=True)["state_dict"]
         subsets = {fraction: draw_subset(packed, fraction) for fraction in FRACTIONS}
         chosen = {
             fraction: {row["id"] for row in rows_of(subsets[fraction])} for fraction in FRACTIONS
@@ -71,16 +71,16 @@ def main() -> None:
             train = statistics.median(epoch["train_seconds"] for epoch in history)
             evaluate = statistics.median(e["seconds"] - e["train_seconds"] for e in history)
             show("plain loop", fraction, images[fraction] / train, test / evaluate)
-        made = compute_activations(packed, weights, LAST_BLOCK, subsets["100"])
-        for way, use in (("ours, from activations", True), ("ours, activations off", False)):
+        made = cache_features(packed, weights, TRAINED, subsets["100"])
+        epochs = 1 + arguments.epochs
+        for way, use in (("ours, from the feature cache", True), ("ours, without", False)):
             for fraction in FRACTIONS:
-                subset = subsets[fraction]
-                train_wbc(packed, weights, TRAINED, subset, 1 + arguments.epochs, activations=use)
+                train_classifier(packed, weights, TRAINED, subsets[fraction], epochs, cached=use)
                 record = json.loads((scratch / "record.json").read_text(encoding="utf-8"))
                 rates = (record[f"{part}_images_per_second"] for part in ("training", "evaluation"))
                 show(way, fraction, *rates)
         passes = 8 * images["100"] + test
-        print(f"\nmaking the activations, once: {made:.0f} s, {passes / made:.0f} images/s")
+        print(f"\nmaking the feature cache, once: {made:.0f} s, {passes / made:.0f} images/s")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 from fewlabels.core.errors import UserError
 from fewlabels.core.run_sheet import run_pattern
-from fewlabels.data.datasets import dataset_hash
+from fewlabels.data.datasets import dataset_hash, folders_read
 from fewlabels.data.layouts import Layout
 from fewlabels.pretraining.settings import Cluster, Extract, Supervised
 from fewlabels.workflow.configuration import external_layout, load_config
@@ -30,7 +30,7 @@ os.environ.update(
 )
 
 try:
-    CONFIG = load_config(config)
+    CONFIG = load_config(config, workflow.config_settings.overwrite_config)
     EXPERIMENT = plan_experiment(CONFIG)
     PRETRAINING = EXPERIMENT.pretraining
     PRETRAINING_SETTINGS = {
@@ -78,7 +78,7 @@ wildcard_constraints:
     backbone="[A-Za-z][A-Za-z0-9_]*",
     source="default|packaged|random|given",
     encoder="|".join([*CONFIG.backbones, *CONFIG.pretraining]),
-    frozen="all|before-[A-Za-z0-9_.+]+",
+    frozen="all|before-[A-Za-z0-9_.+-]+",
     pixels="plain|masked",
     views="asis|flips|turns|flips\\+turns",
     part="(?:all|test|replicate[0-9]+)(?:_grouped)?",
@@ -314,14 +314,8 @@ def architecture_of(name):
     if name in CONFIG.backbones:
         return {"model": CONFIG.backbones[name].model, "image_size": size}
     entry = CONFIG.pretraining[name]
-    if isinstance(entry, Supervised):
-        return architecture_of(entry.start)
-    return {
-        "model": "autoencoder",
-        "image_size": size,
-        "channels": entry.channels,
-        "latent_size": entry.latent_size,
-    }
+    own = entry.architecture()
+    return {**own, "image_size": size} if own else architecture_of(entry.start)
 
 
 def networks_to_check():
@@ -336,12 +330,10 @@ def networks_to_check():
                 (key, choice.encoder, choice.encoder, {"trained": choice.trained})
             )
     for name, entry in PRETRAINING.items():
-        if isinstance(entry, Supervised):
-            key = f"pretraining.{name}.trained"
-            entries.append((key, name, entry.start, {"trained": entry.trained}))
-        if isinstance(entry, Extract):
-            key = f"pretraining.{name}.node"
-            entries.append((key, name, entry.start, {"node": entry.node}))
+        for asked in ("trained", "node"):
+            if asked in type(entry).model_fields:
+                key, value = f"pretraining.{name}.{asked}", getattr(entry, asked)
+                entries.append((key, name, entry.start, {asked: value}))
     return [
         {"key": key, "name": name, "architecture": architecture_of(start), **asked}
         for key, name, start, asked in entries

@@ -60,6 +60,7 @@ rule fetch_weights:
         f"<logs>/fetch_weights/{{backbone}}_{CONFIG.images.size}_{{source}}.log",
     benchmark:
         f"<benchmarks>/fetch_weights/{{backbone}}_{CONFIG.images.size}_{{source}}.tsv"
+    priority: PRIORITY["images"]
     params:
         downloads=lambda wildcards: f"{pathvar('resources')}/downloads",
         model=lambda wildcards: CONFIG.backbones[wildcards.backbone].model,
@@ -82,11 +83,12 @@ rule fetch_weights:
         " > {log:q} 2>&1"
 
 
-# All training waits for it, but is not rerun by it (`ancient`).
+# All training waits for it, but is not rerun by it (`ancient`); and so for all weights to be there and to fit.
 rule check_networks:
     input:
         script=script_of("check_networks"),
         library=library_of("check_networks"),
+        weights=[weights_file(name) for name in EXPERIMENT.backbones],
     output:
         "<results>/check_networks.csv",
     log:
@@ -120,9 +122,9 @@ rule list_runs:
     container:
         TOOLS_IMAGE
     params:
-        runs=runs_json(),
+        grid=as_json(EXPERIMENT.grid.plain()),
     shell:
         "python {input.script:q}"
-        " --runs {params.runs:q}"
+        " --grid {params.grid:q}"
         " --sheet {output.sheet:q}"
         " > {log:q} 2>&1"

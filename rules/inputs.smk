@@ -87,37 +87,38 @@ def features_flag(wildcards, input):
 
 def pretraining_inputs(name):
     """The files that a pretraining reads, by the flag of its script that takes them."""
-    entry = PRETRAINING[name]
-    if isinstance(entry, Cluster):
-        types = true_types(dataset_of(CONFIG, name))
-        features = PRETRAINING[entry.features].files["features"]
-        found = {"features": f"<results>/{features.format(name=entry.features)}"}
-        return found | ({"true_types": types} if types else {})
-    dataset = entry.dataset
-    found = {"index": index_of(dataset), "images": f"<results>/images/{dataset}.npy"}
-    if isinstance(entry, Supervised | Extract):
-        found["start"] = encoder_file(entry.start)
-    if isinstance(entry, Supervised):
-        if entry.masks != "off":
-            found["masked"] = masked_images(dataset, entry.masks)
-        if entry.labels:
-            labels = PRETRAINING[entry.labels].files["labels"]
-            found["labels"] = f"<results>/{labels.format(name=entry.labels)}"
+    entry, found = PRETRAINING[name], {}
+    dataset = getattr(entry, "dataset", None)
+    if dataset:
+        found["index"] = index_of(dataset)
+        found["images"] = f"<results>/images/{dataset}.npy"
+    if getattr(entry, "masks", "off") != "off":
+        found["masked"] = masked_images(dataset, entry.masks)
+    for key, gives in entry.starts.items():
+        below = getattr(entry, key)
+        if below and gives in ("encoder", "backbone"):
+            found[key] = encoder_file(below)
+        elif below:
+            path = PRETRAINING[below].files[gives].format(name=below)
+            found[key] = f"<results>/{path}"
+    if isinstance(entry, Cluster) and true_types(dataset_of(CONFIG, name)):
+        found["true_types"] = true_types(dataset_of(CONFIG, name))
     return found
 
 
 def pretraining_gates(name):
     """What must have been found in order before, and tables beside the arrays."""
     entry = PRETRAINING[name]
-    if isinstance(entry, Cluster):
+    dataset = getattr(entry, "dataset", None)
+    if not dataset:
         return []
     gates = [
         ancient("<results>/leakage/check_leakage.csv"),
         ancient("<results>/check_networks.csv"),
     ]
-    tables = [f"<results>/images/{entry.dataset}.csv"]
-    if isinstance(entry, Supervised) and entry.masks != "off":
-        tables.append(masked_table(entry.dataset, entry.masks))
+    tables = [f"<results>/images/{dataset}.csv"]
+    if getattr(entry, "masks", "off") != "off":
+        tables.append(masked_table(dataset, entry.masks))
     return gates + tables
 
 
@@ -131,34 +132,16 @@ def pretraining_outputs(name):
 def pretraining_options(name):
     """The settings of a pretraining, as words of a command line."""
     entry = PRETRAINING[name]
-    words = []
-    if isinstance(entry, Supervised):
-        choice = {
-            "encoder": entry.start,
-            "trained": entry.trained,
-            "batch_norm": entry.batch_norm,
-        }
-        words += ["--mask-use", entry.masks, "--encoder", as_json(choice)]
-        if not entry.labels:
-            words += ["--classes", *CONFIG.datasets[entry.dataset].classes]
-    elif isinstance(entry, Extract):
-        words += ["--node", entry.node]
-        words += ["--train-only"] if entry.dataset == TARGET else []
-    elif isinstance(entry, Cluster):
-        words += [
-            "--pca-dimensions",
-            entry.pca_dimensions,
-            "--clusters",
-            entry.clusters,
-        ]
-        words += ["--seed", entry.seed]
-    else:
-        words += ["--channels", *entry.channels, "--latent-size", entry.latent_size]
+    words = entry.options()
+    if isinstance(entry, Supervised) and not entry.labels:
+        words += ["--classes", *CONFIG.datasets[entry.dataset].classes]
+    if isinstance(entry, Extract) and entry.dataset == TARGET:
+        words += ["--train-only"]
     if entry.ignores is not None:
         settings = PRETRAINING_SETTINGS[name].plain(*entry.ignores)
         words += ["--training", as_json(settings), "--seed", entry.seed]
         words += ["--resize", CONFIG.images.resize]
-    if not isinstance(entry, Cluster):
+    if entry.runs_network:
         compute = CONFIG.compute
         words += ["--device", compute.device, "--precision", compute.precision]
         words += ["--threads", compute.threads]
@@ -181,19 +164,6 @@ def true_types(dataset):
     if SYNTHETIC and is_drawn(dataset) and not CONFIG.datasets[dataset].classes:
         return "<resources>/synthetic/prcc_types.csv"
     return CONFIG.datasets[dataset].true_types
-
-
-def runs_json():
-    return as_json([run_fields(run) for run in RUNS])
-
-
-def run_fields(run):
-    """A run without what is the default, as a command line has an end."""
-    return {
-        key: value
-        for key, value in vars(run).items()
-        if value != type(run).__dataclass_fields__[key].default
-    }
 
 
 def tables_of_pretrained():

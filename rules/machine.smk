@@ -42,16 +42,22 @@ def existing_part(path):
     return path if os.path.exists(path) else existing_part(os.path.dirname(path))
 
 
+def folders_of(dataset):
+    """The folders of a data set's files; none where its table is missing, which the job will say."""
+    root, layout = folder_of(dataset), layout_of(dataset)
+    if layout.table and not os.path.isfile(os.path.join(root, layout.table)):
+        return []
+    return folders_read(root, layout)
+
+
 def binds():
     """What a container does not see by itself, as it sees the working folder alone: the folders and files
     that the config names, for reading, and where it sends results, for writing."""
-    needed = [CONFIG.datasets[name] for name in DATASETS]
-    names = [dataset.folder or os.path.dirname(dataset.table) for dataset in needed]
-    names += [external.folder for external in CONFIG.external.values()]
-    names += CONFIG.subsets.given.values()
-    read = [data_root(), *(os.path.join(data_root(), name) for name in names)]
+    used = [*DATASETS, *EXTERNAL]
+    read = [data_root(), *(folder for name in used for folder in folders_of(name))]
+    read += [os.path.join(data_root(), name) for name in CONFIG.subsets.given.values()]
     read += [CONFIG.backbones[name].weights for name in EXPERIMENT.backbones]
-    read += [dataset.true_types or "." for dataset in needed]
+    read += [CONFIG.datasets[name].true_types or "." for name in DATASETS]
     written = [folder for folder in config["pathvars"].values() if "<" not in folder]
     return [
         *(

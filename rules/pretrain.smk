@@ -20,7 +20,7 @@ for pretraining, entry in PRETRAINING.items():
         priority: PRIORITY["pretraining"] if getattr(entry, "labels", "none") else PRIORITY["labelled"]
         threads: THREADS
         resources:
-            gpu=0 if isinstance(entry, Cluster) else GPU,
+            gpu=GPU if entry.runs_network else 0,
             mem_mb=growing(8000),
             runtime=growing(240),
         params:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fewlabels.core.cli import make_parser, run_script
+from fewlabels.core.errors import UserError
 from fewlabels.networks.checkpoints import save_checkpoint
 from fewlabels.networks.weights import start_weights
 
@@ -33,14 +34,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    start = start_weights(
-        arguments.model,
-        arguments.weights,
-        arguments.image_size,
-        arguments.seed,
-        Path(arguments.downloads),
-        arguments.sha256,
-    )
+    try:
+        start = start_weights(
+            arguments.model,
+            arguments.weights,
+            arguments.image_size,
+            arguments.seed,
+            Path(arguments.downloads),
+            arguments.sha256,
+        )
+    except UserError as error:
+        raise UserError(f"key 'backbones.{arguments.backbone}': {error}") from error
     metadata = {
         "backbone": arguments.backbone,
         "architecture": {"model": arguments.model, "image_size": arguments.image_size},

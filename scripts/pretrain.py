@@ -1,10 +1,4 @@
-"""Pretrain by one of the methods that the config declares: `pretrain.py METHOD --help` describes each.
-
-supervised    train a classifier of a data set's labels or of pseudo-labels
-autoencoder   train a network to reconstruct images
-extract       features of all images at a layer of a backbone
-cluster       pseudo-labels out of such features
-"""
+"""Pretrain by one of the methods that the config declares: `pretrain.py METHOD --help` describes each."""
 
 import argparse
 import importlib
@@ -29,7 +23,8 @@ def build_parser(method: str | None = None) -> argparse.ArgumentParser:
         parser.prog = f"pretrain.py {method}"
         module.add_arguments(parser)
         return parser
-    parser = make_parser(__doc__)
+    methods = [f"{name:<14}{section.__doc__}" for name, section in METHODS.items()]
+    parser = make_parser("\n".join([__doc__, "", *methods]))
     parser.add_argument("method", choices=METHODS)
     return parser
 

@@ -63,15 +63,15 @@ def command_line(options: dict[str, object]) -> list[str]:
     return words
 
 
-def call(script: str, **options: object) -> int:
-    """Run a script's ``main`` and give its exit code."""
-    return importlib.import_module(script).main(command_line(options))
+def call(script: str, *words: str, **options: object) -> int:
+    """Run a script's ``main``, with these words before its options, and give its exit code."""
+    return importlib.import_module(script).main([*words, *command_line(options)])
 
 
-def failure(capsys, script: str, **options: object) -> str:
+def failure(capsys, script: str, *words: str, **options: object) -> str:
     """Run a script that must fail; give the one line it says."""
     capsys.readouterr()
-    assert call(script, **options) == 1
+    assert call(script, *words, **options) == 1
     text = capsys.readouterr().err
     assert "Traceback" not in text
     lines = text.splitlines()

@@ -24,14 +24,23 @@ def wbc_data(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 @pytest.fixture(scope="session")
 def prcc_data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Twenty packed images without labels, as options: 12 dark ones and 8 bright ones."""
+    """Twenty indexed and packed images without labels, as options: 12 dark ones and 8 bright ones.
+
+    Every fourth is a test image: three dark ones and two bright ones.
+    """
     folder = tmp_path_factory.mktemp("prcc")
     pixels = np.random.default_rng(0).integers(0, 90, (20, SIDE, SIDE, 3), dtype=np.uint8)
     pixels[12:] += 150
     np.save(folder / "images.npy", pixels)
     ids = [f"kidney{n:02}.jpg" for n in range(20)]
     write_csv(folder / "images.csv", COLUMNS, table_rows(ids, "plain"))
-    return {"images": folder / "images.npy"}
+    splits = ["test" if place % 4 == 3 else "train" for place in range(20)]
+    write_csv(
+        folder / "index.csv",
+        ["id", "split", "label", "mask"],
+        [{"id": name, "split": split} for name, split in zip(ids, splits, strict=True)],
+    )
+    return {"images": folder / "images.npy", "index": folder / "index.csv"}
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,11 @@ import math
 import pytest
 import torch
 
-from fewlabels.networks.checkpoints import STD
 from fewlabels.training.augmentation import (
     VIEWS,
-    _mean_and_deviation,
     apply_views,
     augment,
     draw_views,
-    normalise,
     possible_views,
     rotate_any,
 )
@@ -134,31 +131,3 @@ def test_rotation_leaves_no_dark_corners():
     torch.testing.assert_close(
         rotate_any(torch.ones(20, 3, 8, 8), generator()), torch.ones(20, 3, 8, 8)
     )
-
-
-def test_normalise_uses_imagenets_constants():
-    # (v - mean) / std of each channel, by hand.
-    images = torch.zeros(2, 3, 2, 2)
-    images[1] = 1
-    values = normalise(images)
-    expected = torch.tensor(
-        [
-            [-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225],
-            [0.515 / 0.229, 0.544 / 0.224, 0.594 / 0.225],
-        ]
-    )
-    torch.testing.assert_close(values, expected[:, :, None, None].expand(2, 3, 2, 2))
-    assert values.is_contiguous(memory_format=torch.channels_last)
-
-
-def test_normalisation_that_evaluation_asked_for_first_serves_training():
-    _mean_and_deviation.cache_clear()
-    images = torch.rand(2, 3, 4, 4)
-    with torch.inference_mode():
-        expected = normalise(images)
-    open_images = images.clone().requires_grad_()
-    found = normalise(open_images)
-    found.sum().backward()
-    assert torch.equal(found.detach(), expected)
-    deviations = torch.tensor(STD)[None, :, None, None]
-    torch.testing.assert_close(open_images.grad, (1 / deviations).expand_as(images))

@@ -260,14 +260,16 @@ def test_weights_that_do_not_fit_are_one_line(change, told):
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_something_else_is_one_line(tmp_path, single, resnet_weights):
-    with pytest.raises(UserError, match=r"resnet18\.pth does not say which network it is of"):
-        load_encoder(resnet_weights)
-    for path in (resnet_weights, single[0]):
+def test_a_file_that_is_something_else_is_one_line(tmp_path, single):
+    bare = tmp_path / "bare.pth"
+    torch.save(load_checkpoint(single[0])[0], bare)
+    with pytest.raises(UserError, match=r"bare\.pth does not say which network it is of"):
+        load_encoder(bare)
+    for path in (bare, single[0]):
         with pytest.raises(UserError, match="no autoencoder"):
             load_autoencoder(path)
     with pytest.raises(UserError, match="no classifier of this workflow"):
-        load_classifier(resnet_weights)
+        load_classifier(bare)
     saved(tmp_path / "two.pt", "small_resnet", "pRCC_autoencoder")
     with pytest.raises(UserError, match=r"two\.pt is a classifier over 2 encoders"):
         load_encoder(tmp_path / "two.pt")

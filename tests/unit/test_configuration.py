@@ -1,22 +1,21 @@
 """The config is checked whole; every complaint is one line that names the key."""
 
 import copy
+import re
 
 import pytest
 import yaml
 from builders import REPOSITORY
+from configs import CONFIG, check_complaint, complaint, laid_over, load, plan
 
-from fewlabels.core.errors import UserError
+from fewlabels.core.errors import UserError, did_you_mean
 from fewlabels.workflow.configuration import (
-    add_grouped_arms,
-    check_config,
-    did_you_mean,
-    fraction_label,
-    normalise_config,
+    external_layout,
+    fraction_labels,
+    load_config,
+    training_settings,
 )
 
-SCHEMA = REPOSITORY / "schemas/config.schema.yaml"
-CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
 OVERLAYS = [
     *("demo.yaml", "tests/tiny.yaml"),
     *(
@@ -26,45 +25,37 @@ OVERLAYS = [
 ]
 
 
-def merged(base: dict, overlay: dict) -> dict:
-    """Lay one config over another, key by key, as Snakemake does."""
-    result = copy.deepcopy(base)
-    for key, value in overlay.items():
-        if isinstance(value, dict) and isinstance(result.get(key), dict):
-            result[key] = merged(result[key], value)
-        else:
-            result[key] = value
-    return result
+def text_of(path: str) -> str:
+    return (REPOSITORY / path).read_text(encoding="utf-8")
 
 
-def check(overlay: str) -> dict:
-    """Check config.yaml with this YAML laid over it, as rules/common.smk does."""
-    config = merged(CONFIG, yaml.safe_load(overlay) or {})
-    normalise_config(config)
-    check_config(config, SCHEMA)
-    return config
-
-
-def complaint(overlay: str) -> str:
-    with pytest.raises(UserError) as caught:
-        check(overlay)
-    text = str(caught.value)
-    assert text.startswith("config: ")
-    assert "\n" not in text
-    return text
+#: Overlays that are laid over another one, as their first lines say.
+ON_TOP_OF = {
+    path: match[1]
+    for path in OVERLAYS
+    if (match := re.search(r"^# Overlay of .* on top of (\S+\.yaml):", text_of(path), re.M))
+}
 
 
 def test_the_config_is_valid():
-    assert check("") == CONFIG
+    assert load("").plain()["pathvars"] == CONFIG["pathvars"]
 
 
 @pytest.mark.parametrize("path", OVERLAYS)
 def test_overlays_are_valid(path):
-    check((REPOSITORY / path).read_text(encoding="utf-8"))
+    below = [ON_TOP_OF[path]] if path in ON_TOP_OF else []
+    overlays = [*map(text_of, [*below, path])]
+    experiment = plan(*overlays)
+    asked = [yaml.safe_load(text).get("experiment", {}).get("arms") for text in overlays]
+    [*_, arms] = [CONFIG["experiment"]["arms"], *filter(None, asked)]
+    assert list(experiment.arms) == arms
+    assert len(experiment.runs) >= len(arms)
 
 
 def test_overlays_were_found():
-    assert len(OVERLAYS) >= 4
+    assert len(OVERLAYS) >= 11
+    assert len(ON_TOP_OF) >= 2
+    assert set(ON_TOP_OF.values()) < set(OVERLAYS)
 
 
 @pytest.mark.parametrize(
@@ -72,226 +63,228 @@ def test_overlays_were_found():
     [
         # Unknown keys.
         ("imagess: {size: 64}", ["'imagess'", "top level", "did you mean 'images'?"]),
-        ("classification: {epoch: 3}", ["'epoch'", "'classification'", "did you mean 'epochs'?"]),
-        (
-            "pretraining: {cam16: {training: {batchsize: 3}}}",
-            ["'batchsize'", "'pretraining.cam16.training'", "did you mean 'batch_size'?"],
-        ),
         ("images: {qqq: 3}", ["'qqq'", "'images'", "known: size, resize, max_megapixels"]),
-        ("pretraining: {prcc_autoencoder: {training: {class_weights: none}}}", ["class_weights"]),
+        (
+            "pretraining: {resnet_cam16: {trainedd: all}}",
+            ["'trainedd'", "'pretraining.resnet_cam16'", "did you mean 'trained'?"],
+        ),
+        ("problems: {same_image_in_two_splits: warn}", ["'same_image_in_two_splits'"]),
         # Values.
-        ("subsets: {fractions: [100, 0]}", ["subsets.fractions.1", "0"]),
-        ("subsets: {fractions: [101]}", ["subsets.fractions.0", "101"]),
+        ("subsets: {fractions: [100, 0]}", ["subsets.fractions.1", "is 0"]),
+        ("subsets: {fractions: [101]}", ["subsets.fractions.0", "is 101"]),
         ("subsets: {fractions: []}", ["subsets.fractions"]),
-        ("subsets: {fractions: [10, 10.0]}", ["subsets.fractions"]),
+        ("subsets: {validation_share: 1}", ["subsets.validation_share"]),
         ("images: {size: 100}", ["images.size", "100"]),
         ("images: {resize: strech}", ["images.resize", "did you mean 'stretch'?"]),
         ("masks: {empty: kept}", ["masks.empty", "did you mean 'keep'?"]),
-        ("classification: {epochs: 0}", ["classification.epochs"]),
-        ("classification: {epochs: many}", ["classification.epochs", "many"]),
-        ("classification: {epochs: '['}", ["classification.epochs"]),
-        ("classification: {learning_rate: 0}", ["classification.learning_rate"]),
-        ("classification: {optimizer: adamm}", ["classification.optimizer", "did you mean 'adam"]),
         ("experiment: {replicates: [1, -1]}", ["experiment.replicates.1"]),
-        (
-            "pretraining: {prcc_clustered: {test_share: 1}}",
-            ["pretraining.prcc_clustered.test_share"],
-        ),
+        ("experiment: {crossed: {fractions: [0]}}", ["experiment.crossed.fractions.0"]),
+        ("experiment: {splits: []}", ["experiment.splits"]),
+        ("experiment: {splits: [grouped]}", ["experiment.splits", "given"]),
+        ("experiment: {splits: [given, sloped]}", ["experiment.splits.1"]),
+        ("experiment: {selection: best}", ["experiment.selection", "known: last"]),
         ("problems: {undecodable_image: ignore}", ["problems.undecodable_image"]),
+        ("leakage: {slide: stop}", ["leakage.slide", "known: error, warn, ignore"]),
+        ("leakage: {near_duplicate_distance: 65}", ["leakage.near_duplicate_distance"]),
+        ("leakage: {near_duplicate_correlation: 0}", ["leakage.near_duplicate_correlation"]),
+        ("statistics: {alpha: 5}", ["statistics.alpha"]),
         ("arms: [resnet]", ["'arms'"]),
         ("arms: {resnet: nothing}", ["'arms.resnet'"]),
-        ("compute: null", ["'compute'"]),
-        ("table: {figures: {4: resnet, figure-5: resnet}}", ["table.figures", "figure-5"]),
-        # Names that must fit each other.
-        ("experiment: {arms: [combinednet]}", ["'experiment.arms'", "did you mean 'combinedNet'?"]),
-        (
-            "arms: {resnet: {encoders: [{encoder: imagenet, trained: []}]}}",
-            ["arms.resnet.encoders.0.encoder", "imagenet_resnet18"],
-        ),
-        (
-            "arms: {resnet: {encoders: [{encoder: resnet_cam16, trained: [layer5]}]}}",
-            ["arms.resnet.trained", "'layer5'", "layer4.1"],
-        ),
-        (
-            "arms: {resnet: {encoders: [{encoder: pRCC_autoencoder, trained: [conv6]}]}}",
-            ["arms.resnet.trained", "'conv6'", "latent"],
-        ),
-        (
-            "arms: {resnet: {encoders: [{encoder: resnet_cam16, trained: []}, "
-            "{encoder: resnet_cam16, trained: [layer4]}]}}",
-            ["arms.resnet.encoders", "twice"],
-        ),
+        ("arms: {resnet: {encoders: []}}", ["'arms.resnet.encoders'"]),
+        ("arms: {res_net: {title: t}}", ["arms.res_net"]),
         (
             "arms: {resnet: {encoders: [{encoder: resnet_cam16}]}}",
             ["arms.resnet.encoders.0", "'trained'"],
         ),
-        ("statistics: {baseline: resnett}", ["statistics.baseline", "did you mean 'resnet'?"]),
-        ("statistics: {alpha: 5}", ["statistics.alpha"]),
-        ("experiment: {crossed: {fractions: [0]}}", ["experiment.crossed.fractions.0"]),
-        ("pretraining: {cam16: {trained: [layer0]}}", ["pretraining.cam16.trained", "'layer0'"]),
+        ("arms: {resnet: {masks: on}}", ["arms.resnet.masks"]),
+        ("compute: null", ["'compute'"]),
+        ("table: {figures: {figure-5: resnet}}", ["table.figures", "figure-5"]),
         (
-            "pretraining: {prcc_autoencoder: {channels: [8, 8, 8, 8, 8, 8]}, prcc_features: {layer: 1}}\n"
-            "images: {size: 96}",
-            ["'images.size'", "multiple of 64"],
+            "backbones: {imagenet_resnet18: {model: resnet18}}",
+            ["backbones.imagenet_resnet18.model"],
         ),
+        ("backbones: {imagenet_resnet18: {sha256: abc}}", ["backbones.imagenet_resnet18.sha256"]),
+        (
+            "pretraining: {resnet_cam16: {method: superwised}}",
+            ["'pretraining.resnet_cam16.method'", "did you mean 'supervised'?"],
+        ),
+        ("pretraining: {mine: {dataset: cam16}}", ["'method'", "'pretraining.mine'"]),
+        ("pretraining: {prcc_cluster_label: {clusters: 1}}", ["prcc_cluster_label.clusters"]),
+        # Data sets.
+        ("datasets: {prcc: {holdout: 1}}", ["datasets.prcc.holdout"]),
         (
             "datasets: {wbc: {group_pattern: '(unclosed'}}",
             ["datasets.wbc.group_pattern", "regular"],
         ),
         ("datasets: {wbc: {group_pattern: '^[0-9]+$'}}", ["datasets.wbc.group_pattern", "slide"]),
         ("datasets: {prcc: {group_pattern: '(?P<patient>.)'}}", ["datasets.prcc.group_pattern"]),
-        (
-            "datasets: {wbc: {aliases: {Eos: Eosinophill}}}",
-            ["datasets.wbc.aliases.Eos", "did you mean 'Eosinophil'?"],
-        ),
-        ("table: {figures: {figure6: resnetTwoStages}}", ["table.figures", "'resnetTwoStages'"]),
-        ("leakage: {slide: stop}", ["leakage.slide", "known: error, warn, ignore"]),
-        ("leakage: {near_duplicate_distance: 65}", ["leakage.near_duplicate_distance"]),
-        ("leakage: {near_duplicate_correlation: 0}", ["leakage.near_duplicate_correlation"]),
-        ("problems: {same_image_in_two_splits: warn}", ["'same_image_in_two_splits'"]),
-        ("experiment: {splits: [grouped]}", ["experiment.splits"]),
-        ("experiment: {splits: [given, sloped]}", ["experiment.splits.1"]),
+        ("datasets: {wbc: {images: '{split}/{clas}'}}", ["datasets.wbc.images", "{clas}"]),
+        ("datasets: {wbc: {splits: {trai: train}}}", ["datasets.wbc.splits", "'train'?"]),
+        ("datasets: {mine: {classes: []}}", ["datasets.mine", "neither folder nor table"]),
+        ("datasets: {cam16: {table: a.csv}}", ["datasets.cam16", "both table and folder"]),
+        ("datasets: {wbc: {classes: [a, b, a]}}", ["datasets.wbc.classes", "'a' twice"]),
+        ("datasets: {wbc_masks: {folder: a}}", ["datasets.wbc_masks", "choose another"]),
+        # The target.
+        ("target: wcb", ["'target'", "did you mean 'wbc'?"]),
+        ("target: prcc", ["datasets.prcc.classes", "at least two classes"]),
+        ("datasets: {wbc: {classes: [one]}}", ["datasets.wbc.classes", "at least two classes"]),
+        ("datasets: {wbc: {splits: {test: null}}}", ["datasets.wbc", "splits.test or holdout"]),
+        ("datasets: {wbc: null}", ["'target'", "'wbc'"]),
+        # External test sets.
+        ("external: {Test_A: {folder: a}}", ["Test_A"]),
+        ("external: {TestA: {}}", ["external.TestA", "folder"]),
+        ("external: {TestA: {folder: a, classes: [b]}}", ["'classes'", "external.TestA"]),
+        ("external: {wbc: {folder: a}}", ["external.wbc", "choose another"]),
+        ("external: {TestA: {folder: a, group_pattern: '('}}", ["external.TestA.group_pattern"]),
+        # Given subsets.
+        ("subsets: {source: given, fractions: [50, 2.5]}", ["subsets.given", "fraction 2.5"]),
         (
             "experiment: {splits: [given, grouped]}\nsubsets: {source: given}",
             ["experiment.splits", "subsets.source"],
         ),
-        (
-            "experiment: {splits: [given, grouped], arms: [resnet, combinedNet]}\n"
-            "arms: {resnetGrouped: {title: t, masks: append, "
-            "encoders: [{encoder: resnet_cam16, trained: []}]}}",
-            ["arms.resnetGrouped", "choose another"],
-        ),
-        ("subsets: {validation_share: 1}", ["subsets.validation_share"]),
-        ("classification: {selection: best}", ["classification.selection", "known: last"]),
-        (
-            "pretraining: {cam16: {training: {selection: last}}}",
-            ["cam16.training.selection", "only the section classification"],
-        ),
-        ("external: {Test_A: {folder: a}}", ["Test_A"]),
-        ("external: {TestA: {}}", ["external.TestA", "'folder'"]),
-        ("external: {TestA: {folder: a, classes: [b]}}", ["'classes'", "external.TestA"]),
-        ("external: {wbc: {folder: a}}", ["external.wbc", "choose another"]),
-        (
-            "external: {TestA: {folder: a, aliases: {Neut: Neutrophill}}}",
-            ["external.TestA.aliases.Neut", "did you mean 'Neutrophil'?"],
-        ),
-        ("external: {TestA: {folder: a, group_pattern: '('}}", ["external.TestA.group_pattern"]),
-        ("table: {reported: {resnett: 3}}", ["table.reported", "did you mean 'resnet'?"]),
-        (
-            "subsets: {source: given, fractions: [50, 2.5]}",
-            ["subsets.given", "2.5"],
-        ),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_key(overlay, parts):
-    line = complaint(overlay)
-    for part in parts:
-        assert part in line
+    check_complaint(overlay, parts, load)
 
 
 def test_a_missing_key_is_named():
     config = copy.deepcopy(CONFIG)
     del config["images"]["resize"]
-    with pytest.raises(UserError, match="missing key 'resize' in key 'images'"):
-        check_config(config, SCHEMA)
+    with pytest.raises(UserError, match="config: missing key 'resize' in key 'images'"):
+        load_config(config)
 
 
 def test_an_unknown_key_comes_before_what_it_leaves_missing():
     config = copy.deepcopy(CONFIG)
     config["images"]["resiz"] = config["images"].pop("resize")
     with pytest.raises(UserError, match="unknown key 'resiz'"):
-        check_config(config, SCHEMA)
+        load_config(config)
 
 
 def test_masks_off_may_stand_unquoted():
-    config = check("arms: {combinedNet: {masks: off}}\npretraining: {cam16: {masks: off}}")
-    assert config["arms"]["combinedNet"]["masks"] == "off"
-    assert config["pretraining"]["cam16"]["masks"] == "off"
-
-
-def test_masks_on_is_not_a_word():
-    assert "arms.resnet.masks" in complaint("arms: {resnet: {masks: on}}")
+    config = load("arms: {combinedNet: {masks: off}}\npretraining: {resnet_cam16: {masks: off}}")
+    assert config.arms["combinedNet"].masks == "off"
+    assert config.pretraining["resnet_cam16"].masks == "off"
+    assert load("compute: {feature_cache: off}").compute.feature_cache == "off"
 
 
 def test_fractions_may_stand_unquoted_as_keys():
     """YAML reads ``50`` as a number; laid over config.yaml, it must replace the text "50"."""
-    config = check(
+    config = load(
         "subsets: {source: given, fractions: [50, 2.5], given: {50: half, 2.5: some}}\n"
         "table: {reported: {resnet: {50: 1.5, 2.5: 3}}}"
     )
-    assert config["subsets"]["given"]["50"] == "half"
-    assert config["subsets"]["given"]["2.5"] == "some"
-    assert {*config["subsets"]["given"]} == {"50", "10", "1", "2.5"}
-    assert config["table"]["reported"]["resnet"] == {
-        **CONFIG["table"]["reported"]["resnet"],
-        **{"50": 1.5, "2.5": 3},
-    }
+    assert config.subsets.given == {**CONFIG["subsets"]["given"], "50": "half", "2.5": "some"}
+    assert {*config.subsets.given} == {"50", "10", "1", "2.5"}
+    reported = CONFIG["table"]["reported"]["resnet"]
+    assert config.table.reported["resnet"] == {**reported, "50": 1.5, "2.5": 3}
 
 
-def test_command_line_values_are_read_as_yaml():
-    """``--config 'a={b: 3}'`` leaves 3 as text."""
-    config = check(
-        "classification: {epochs: '3', flips: 'false', learning_rate: '0.1'}\n"
-        "subsets: {fractions: '[50]'}"
+def test_command_line_values_are_text():
+    """Snakemake reads ``--config 'a={b: 3}'`` so that every value within is text."""
+    given = yaml.load(
+        "{training: {classification: {epochs: 3, flips: false, learning_rate: 0.1}},"
+        " subsets: {fractions: [50]}, experiment: {replicates: [7]}, datasets: {prcc: {holdout: 0.5}},"
+        " arms: {resnet: {masks: off, encoders: [{encoder: imagenet_resnet18, trained: []}]}}}",
+        Loader=yaml.BaseLoader,
     )
-    assert config["classification"]["epochs"] == 3
-    assert config["classification"]["flips"] is False
-    assert config["classification"]["learning_rate"] == pytest.approx(0.1)
-    assert config["subsets"]["fractions"] == [50]
+    assert given["training"]["classification"]["epochs"] == "3"
+    config = load_config(*laid_over(given))
+    settings = training_settings(
+        {"a": config.training.defaults, "b": config.training.classification}
+    )
+    assert (settings.epochs, settings.flips) == (3, False)
+    assert settings.learning_rate == pytest.approx(0.1)
+    assert config.subsets.fractions == [50]
+    assert config.experiment.replicates == [7]
+    assert config.datasets["prcc"].holdout == 0.5
+    assert config.arms["resnet"].masks == "off"
+    assert config.arms["resnet"].encoders[0].trained == []
+
+
+@pytest.mark.parametrize("loader", [yaml.SafeLoader, yaml.BaseLoader])
+def test_null_takes_away_what_config_yaml_says(loader):
+    """In a file, and on the command line, where it is the text ``null``."""
+    given = yaml.load(
+        "datasets: {prcc: {holdout: null}, cam16: null, wbc: {masks: null, group_pattern: null,"
+        " aliases: {Basophils: null}}}\n"
+        "backbones: {imagenet_vgg16: null}\narms: {combinedNet: null}\n"
+        "table: {reported: {resnet: {'50': null}, combinedNet: null}}\n"
+        "subsets: {given: {'1': null}}",
+        Loader=loader,
+    )
+    config = load_config(*laid_over(given))
+    assert list(config.datasets) == ["wbc", "prcc"]
+    assert config.datasets["prcc"].holdout is None
+    target = config.datasets["wbc"]
+    assert (target.masks, target.group_pattern) == (None, None)
+    assert "Basophils" not in target.aliases
+    assert "Eosinophils" in target.aliases
+    assert "imagenet_vgg16" not in config.backbones
+    assert "combinedNet" not in config.arms
+    assert "combinedNet" not in config.table.reported
+    assert set(config.table.reported["resnet"]) == {"100", "10", "1"}
+    assert set(config.subsets.given) == {"50", "10"}
+
+
+def test_an_overlay_takes_away_what_an_earlier_one_added():
+    added = "datasets: {mine: {folder: a, holdout: 0.2}}"
+    assert "mine" in load(added).datasets
+    assert "mine" not in load(added, "datasets: {mine: null}").datasets
+
+
+def test_classes_are_the_users_own_numbers_too():
+    """Aliases of classes that are not in use are left alone."""
+    config = load("datasets: {wbc: {classes: [0, 1.5, cell], aliases: {zero: 0, cells: cell}}}")
+    target = config.datasets["wbc"]
+    assert target.classes == ("0", "1.5", "cell")
+    assert target.class_of("zero") == "0"
+    assert target.class_of("cells") == "cell"
+    assert target.class_of("Eosinophils") is None
+    assert target.class_of("2") is None
+
+
+def test_another_layout_replaces_the_default_one():
+    """torchvision's ImageFolder layout, and a table, each by the keys of its own and nulls."""
+    config = load("datasets: {wbc: {images: '{split}/{class}', masks: null, classes: [a, b]}}")
+    assert config.datasets["wbc"].images == "{split}/{class}"
+    config = load(
+        "datasets: {wbc: {folder: null, images: null, masks: null, table: cells.csv, classes: [a, b]}}"
+    )
+    assert config.datasets["wbc"].table == "cells.csv"
+    assert config.datasets["wbc"].has_test
+
+
+def test_a_source_may_be_the_target():
+    config = load("target: cam16")
+    assert config.target == "cam16"
+
+
+def test_external_sets_have_the_targets_classes_and_its_aliases_or_their_own():
+    config = load(
+        "external: {TestA: {folder: a}, TestB: {folder: b, images: 'x/{class}', aliases: {Neut: Neutrophil}}}"
+    )
+    target = config.datasets["wbc"]
+    first, second = (external_layout(config, config.external[name]) for name in ("TestA", "TestB"))
+    assert (first.folder, first.images, first.splits) == ("a", "{class}", {})
+    assert first.classes == second.classes == target.classes
+    assert first.aliases == target.aliases
+    assert second.images == "x/{class}"
+    assert second.aliases == {"Neut": "Neutrophil"}
 
 
 def test_given_subsets_need_a_folder_for_every_fraction_but_100():
-    check("subsets: {source: given, fractions: [100, 50, 10, 1]}")
-    assert "fraction 2.5" in complaint("subsets: {source: given, fractions: [2.5]}")
+    assert load("subsets: {source: given, fractions: [100, 50, 10, 1]}").subsets.source == "given"
+    assert "fraction 2.5" in complaint("subsets: {source: given, fractions: [2.5]}", load)
 
 
-def test_a_new_arm_and_fraction_need_the_config_only():
-    check(
-        "arms: {mine: {title: t, masks: append, encoders: [{encoder: pRCC_autoencoder, trained: [latent]}]}}\n"
-        "experiment: {arms: [mine, resnet, combinedNet]}\nsubsets: {fractions: [0.5, 33]}"
-    )
-
-
-@pytest.mark.parametrize(
-    ("fraction", "label"),
-    [
-        (100, "100"),
-        (50.0, "50"),
-        (0.5, "0.5"),
-        (0.1, "0.1"),
-        (1, "1"),
-        (33.3, "33.3"),
-        (0.01, "0.01"),
-    ],
-)
-def test_fraction_labels(fraction, label):
-    assert fraction_label(fraction) == label
+def test_fraction_labels():
+    fractions = [100, 50.0, 0.5, 0.1, 1, 33.3, 0.01]
+    assert fraction_labels(fractions) == ["100", "50", "0.5", "0.1", "1", "33.3", "0.01"]
 
 
 def test_did_you_mean():
     assert did_you_mean("epoch", ["epochs", "flips"]) == "did you mean 'epochs'?"
     assert did_you_mean("zzz", ["epochs", "flips"]) == "known: epochs, flips"
-
-
-def test_a_grouped_split_gives_every_listed_arm_a_copy():
-    config = check(
-        "experiment: {arms: [resnet, combinedNet], splits: [given, grouped]}\n"
-        "table: {figures: {figure4: resnet, figure5: resnetGrouped}}"
-    )
-    add_grouped_arms(config)
-    assert config["experiment"]["arms"] == [
-        *("resnet", "combinedNet", "resnetGrouped", "combinedNetGrouped")
-    ]
-    copy_of_resnet = {**config["arms"]["resnetGrouped"]}
-    assert copy_of_resnet.pop("split") == "grouped"
-    assert copy_of_resnet.pop("title") == "without additional information, split by slide"
-    assert copy_of_resnet.items() < config["arms"]["resnet"].items()
-    again = copy.deepcopy(config)
-    add_grouped_arms(again)
-    assert again == config
-
-
-def test_the_given_split_alone_adds_no_arm():
-    config = check("")
-    add_grouped_arms(config)
-    assert config == CONFIG
+    assert did_you_mean("zzz", []) == "known: none"

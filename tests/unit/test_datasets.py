@@ -9,7 +9,7 @@ from builders import CLASSES, PLACES, REPOSITORY, save, write_labelled
 from PIL import Image
 
 from fewlabels.core.errors import UserError
-from fewlabels.data.datasets import listing_hash, scan_dataset
+from fewlabels.data.datasets import folders_read, listing_hash, scan_dataset
 from fewlabels.data.found_images import image_names, is_image_file, parse_group
 from fewlabels.data.layouts import Layout
 
@@ -239,3 +239,14 @@ def test_an_external_folder_of_another_class_is_a_problem(external):
 def test_an_external_folder_without_classes_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"holds no images: expected <class>/\*\.jpg"):
         scan_dataset(tmp_path, EXTERNAL, external=True)
+
+
+def test_the_folders_that_a_data_set_is_read_from(tmp_path):
+    """What a container must see: the folder, or, of a table, where the files lie that it names."""
+    assert folders_read(tmp_path, Layout(folder="cells")) == [str(tmp_path)]
+    table = tmp_path / "lists/cells.csv"
+    table.parent.mkdir()
+    names = ["near/a.png,", "near/deep/b.png,", "../far/c.png,../masks/c.png", "d.png,"]
+    table.write_text("\n".join(["path,mask", *names]))
+    found = folders_read(tmp_path, Layout(table="lists/cells.csv"))
+    assert found == [str(tmp_path / name) for name in ("far", "lists", "masks")]

@@ -100,9 +100,10 @@ def test_an_unknown_node_is_one_line(tmp_path, node, told):
     assert "timm/test_resnet" in str(caught.value)
 
 
-def test_a_file_that_does_not_fit_is_one_line(tmp_path, resnet_weights):
-    with pytest.raises(UserError, match=r"resnet18\.pth holds no backbone"):
-        NodeFeatures.load(resnet_weights, "avgpool", 64)
+def test_a_file_that_does_not_fit_is_one_line(tmp_path):
+    torch.save(build_model("timm/test_resnet", 64).state_dict(), tmp_path / "bare.pth")
+    with pytest.raises(UserError, match=r"bare\.pth holds no backbone"):
+        NodeFeatures.load(tmp_path / "bare.pth", "fc", 64)
     path = backbone_file(tmp_path / "backbone.pth", "timm/test_resnet", 64)
     with pytest.raises(UserError, match="made for images of 64 pixels, these have 96"):
         NodeFeatures.load(path, "fc", 96)

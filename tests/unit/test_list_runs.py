@@ -1,4 +1,4 @@
-"""The run sheet from what the config makes of it."""
+"""The run sheet from the grid that the config makes of it."""
 
 import json
 
@@ -7,47 +7,78 @@ from builders import call, failure
 
 from fewlabels.core.run_sheet import Run, read_run_sheet
 
-FIRST = {
-    **{"arm": "resnet", "target": "cells", "fraction": "10"},
-    **{"subset_seed": 1, "initialisation_seed": 1},
+GRID = {
+    "target": "cells",
+    "arms": [{"name": "resnet"}, {"name": "otherGrouped", "split": "grouped", "baseline": "one"}],
+    "fractions": ["100", "0.5"],
+    "replicates": [3, 1, 2],
+    "crossed_fractions": ["0.5"],
+    "crossed_replicates": [3, 1],
 }
 
 
-def options(tmp_path, *entries):
-    return {"runs": json.dumps(entries), "sheet": tmp_path / "runs.csv"}
+def options(tmp_path, **changes):
+    return {"grid": json.dumps(GRID | changes), "sheet": tmp_path / "runs.csv"}
 
 
-def test_runs_keep_their_order_and_fields(tmp_path):
-    more = {"split": "grouped", "baseline": "resnet", "tabled": False, "crossed": True}
-    entries = [FIRST | {"subset_seed": 3}, FIRST, FIRST | {"arm": "other"} | more]
-    assert call("list_runs", **options(tmp_path, *entries)) == 0
-    assert read_run_sheet(tmp_path / "runs.csv") == [
-        Run("resnet", "cells", "10", 3, 1),
-        Run("resnet", "cells", "10", 1, 1),
-        Run("other", "cells", "10", 1, 1, "grouped", "resnet", False, True),
+def test_every_arm_meets_every_fraction_and_seed_in_their_order(tmp_path):
+    assert call("list_runs", **options(tmp_path)) == 0
+    runs = read_run_sheet(tmp_path / "runs.csv")
+    other = {"split": "grouped", "baseline": "one"}
+    assert [run for run in runs if run.tabled] == [
+        Run("resnet", "cells", "100", 3, 3),
+        Run("resnet", "cells", "100", 1, 1),
+        Run("resnet", "cells", "100", 2, 2),
+        Run("resnet", "cells", "0.5", 3, 3, crossed=True),
+        Run("resnet", "cells", "0.5", 1, 1, crossed=True),
+        Run("resnet", "cells", "0.5", 2, 2),
+        Run("otherGrouped", "cells", "100", 3, 3, **other),
+        Run("otherGrouped", "cells", "100", 1, 1, **other),
+        Run("otherGrouped", "cells", "100", 2, 2, **other),
+        Run("otherGrouped", "cells", "0.5", 3, 3, **other, crossed=True),
+        Run("otherGrouped", "cells", "0.5", 1, 1, **other, crossed=True),
+        Run("otherGrouped", "cells", "0.5", 2, 2, **other),
     ]
 
 
+def test_pairs_of_seeds_are_crossed_both_ways_and_stand_in_no_table(tmp_path):
+    assert call("list_runs", **options(tmp_path, arms=[{"name": "resnet"}])) == 0
+    runs = read_run_sheet(tmp_path / "runs.csv")
+    pairs = {"tabled": False, "crossed": True}
+    assert [run for run in runs if not run.tabled] == [
+        Run("resnet", "cells", "0.5", 3, 1, **pairs),
+        Run("resnet", "cells", "0.5", 1, 3, **pairs),
+    ]
+
+
+def test_the_sheet_of_thousands_of_runs_fits_a_command(tmp_path):
+    """Linux gives a single argument, such as the text of `sh -c`, 128 KiB."""
+    asked = options(tmp_path, replicates=list(range(2500)), crossed_replicates=[])
+    assert len(asked["grid"]) < 32 * 1024
+    assert call("list_runs", **asked) == 0
+    assert len(read_run_sheet(tmp_path / "runs.csv")) == 2 * 2 * 2500
+
+
 @pytest.mark.parametrize(
-    ("entries", "words"),
+    ("changes", "words"),
     [
-        ([], "--runs is empty"),
-        ([FIRST | {"fractoin": "1"}], "unknown field 'fractoin': did you mean 'fraction'?"),
-        ([{key: FIRST[key] for key in FIRST if key != "target"}], "entry '0.target'"),
-        ([FIRST, FIRST | {"fraction": 10}], "entry '1.fraction'"),
-        ([FIRST | {"subset_seed": "x"}], "entry '0.subset_seed'"),
-        ([3], "entry '0'"),
+        ({"arms": []}, "key 'arms' is []"),
+        ({"arms": [{"name": "resnet", "splti": "x"}]}, "unknown key 'splti' in key 'arms.0'"),
         (
-            [FIRST, FIRST | {"baseline": "x"}],
-            "2 runs would write models/replicate1/resnet_cells_10.pt",
+            {"fractoins": ["1"]},
+            "unknown key 'fractoins' in the top level: did you mean 'fractions'?",
         ),
+        ({"replicates": ["x"]}, "key 'replicates.0' is 'x'"),
     ],
 )
-def test_what_is_no_list_of_runs_is_one_line(tmp_path, capsys, entries, words):
-    assert words in failure(capsys, "list_runs", **options(tmp_path, *entries))
+def test_what_is_no_grid_is_refused(tmp_path, capsys, changes, words):
+    with pytest.raises(SystemExit) as stop:
+        call("list_runs", **options(tmp_path, **changes))
+    assert stop.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_two_runs_with_the_same_files_are_refused(tmp_path, capsys):
+    line = failure(capsys, "list_runs", **options(tmp_path, fractions=["10", "10"]))
+    assert "2 runs would write models/replicate3/resnet_cells_10.pt" in line
     assert not (tmp_path / "runs.csv").exists()
-
-
-def test_broken_json_is_one_line(tmp_path, capsys):
-    line = failure(capsys, "list_runs", runs="[{", sheet=tmp_path / "runs.csv")
-    assert "--runs is no JSON" in line

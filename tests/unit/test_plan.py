@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from fewlabels.workflow.plan import History, Job, jobs_of, makespan, plan
+from fewlabels.workflow.plan import History, Job, benchmark_folders, jobs_of, makespan, plan
 
 DRY_RUN = """\
 Building DAG of jobs...
@@ -50,6 +50,17 @@ def test_the_jobs_of_a_dry_run_are_read():
         ),
         Job("fetch_weights", "results/benchmarks/fetch_weights/vgg16_random.tsv", 0),
     ]
+
+
+def test_pretrainings_are_known_by_their_names_alone(tmp_path):
+    """Each is a rule of its own, whose benchmark files lie in one folder."""
+    write(tmp_path, "pretrain/resnet_cam16.tsv", 100)
+    write(tmp_path, "pretrain/pRCC_autoencoder.tsv", 900)
+    cam16 = Job("pretrain_resnet_cam16", f"{tmp_path}/pretrain/resnet_cam16.tsv", 1)
+    assert benchmark_folders([cam16]) == [tmp_path]
+    history = History(benchmark_folders([cam16]))
+    assert history.expect(cam16) == 100
+    assert history.expect(Job("pretrain_other", f"{tmp_path}/pretrain/other.tsv", 1)) is None
 
 
 def test_similar_jobs_tell_how_long_one_takes(folder):

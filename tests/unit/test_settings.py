@@ -80,7 +80,7 @@ def mistake(**values) -> str:
         ),
         (
             {"models": {"a": {"dataset": "x"}}},
-            "missing key 'method' in key 'models.a': say how it is pretrained",
+            "missing key 'method' in key 'models.a': it says how to pretrain",
         ),
         ({"masks": "replaced"}, "key 'masks' is 'replaced': did you mean 'replace'?"),
         (
@@ -93,9 +93,9 @@ def mistake(**values) -> str:
         ),
         (
             {"models": {"a": {"method": "cluster", "clusters": 1}}},
-            "key 'models.a.clusters': input should be greater than or equal to 2 (it is 1)",
+            "key 'models.a.clusters' is 1: input should be greater than or equal to 2",
         ),
-        ({"seed": -1}, "key 'seed': input should be greater than or equal to 0 (it is -1)"),
+        ({"seed": -1}, "key 'seed' is -1: input should be greater than or equal to 0"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_key(values, line):
@@ -116,7 +116,7 @@ def test_null_stands_for_the_default_and_takes_entries_away():
 
 def test_null_is_no_value_of_a_key_without_default():
     text = mistake(models={"m": {"method": "supervised", "dataset": None}})
-    assert text.startswith("key 'models.m.dataset': input should be a valid string")
+    assert text.startswith("key 'models.m.dataset' is None: input should be a valid string")
 
 
 def test_numbers_are_labels():
@@ -127,7 +127,7 @@ def test_numbers_are_labels():
 
 
 def test_an_empty_label_is_refused():
-    assert mistake(classes=[""]).startswith("key 'classes.0': ")
+    assert mistake(classes=[""]).startswith("key 'classes.0' is '': ")
 
 
 def test_off_may_have_been_read_as_false():

@@ -8,7 +8,7 @@ from builders import call, failure, write_run, write_sheet
 from fewlabels.core.files import read_csv
 from fewlabels.core.run_sheet import Run
 
-#: Images of ten that are right with each pair of subset and initialisation: the values of test_random_effects.
+#: Images of ten that are right with each pair of subset and initialisation: the values of test_variance_components.
 RIGHT = {"1": 1, "1x2": 2, "2x1": 5, "2": 8}
 
 

@@ -1,11 +1,11 @@
 """Training one arm at one fraction: the images it gets, and the files it leaves."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
-import train_wbc
 from builders import (
     AUTOENCODER,
     CLASSES,
@@ -22,8 +22,9 @@ from builders import (
 from image_sets import CPU, images_of, pixels_in
 from torchvision.models import resnet18
 
+import train_classifier
 from fewlabels.core.files import read_csv, write_csv
-from fewlabels.networks.checkpoints import MEAN, STD, load_classifier
+from fewlabels.networks.checkpoints import load_classifier
 from fewlabels.training.loop import predict
 
 RESNET = [{"encoder": "imagenet_resnet18", "trained": ["layer4"]}]
@@ -35,7 +36,7 @@ COMBINED = [
 
 @pytest.fixture(scope="module")
 def files(wbc_data, resnet_weights, tmp_path_factory):
-    """The inputs of train_wbc that are not images: autoencoders, and the subset of all images."""
+    """The inputs of train_classifier that are not images: autoencoders, and the subset of all images."""
     folder = tmp_path_factory.mktemp("inputs")
     write_autoencoder(folder / "fitting.pt")
     write_autoencoder(folder / "larger.pt", image_size=2 * SIDE)
@@ -87,7 +88,7 @@ def trained_on(monkeypatch):
         seen.update(model=model, train=train, **evaluated)
         return [{"epoch": 1, "test_accuracy": 0.0}]
 
-    monkeypatch.setattr(train_wbc, "train_classifier", instead)
+    monkeypatch.setattr(train_classifier, "train_classifier", instead)
     return seen
 
 
@@ -128,13 +129,26 @@ def test_metadata_of_the_checkpoint(finished):
         "classes": CLASSES,
         "image_size": SIDE,
         "resize": "stretch",
-        "normalisation": {"mean": list(MEAN), "std": list(STD)},
-        "encoders": COMBINED,
+        "encoders": [
+            {
+                **choice,
+                "batch_norm": "trained",
+                "architecture": architecture,
+                "normalisation": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
+            }
+            for choice, architecture in zip(
+                COMBINED,
+                [
+                    {"model": "autoencoder", **AUTOENCODER},
+                    {"model": "torchvision/resnet18", "image_size": SIDE},
+                ],
+                strict=True,
+            )
+        ],
         "mask_use": "off",
-        "training": TRAINING,
+        "training": TRAINING | {"min_steps": 0},
         "seed": 1,
         "state": "complete",
-        "autoencoder": AUTOENCODER,
     }
 
 
@@ -142,12 +156,12 @@ def test_a_single_resnet_is_torchvisions(finished):
     content = torch.load(finished["resnet"] / "checkpoint.pt", weights_only=True)
     resnet18(num_classes=3).load_state_dict(content["state_dict"], strict=True)
     # A stage is stored as its blocks.
-    assert content["metadata"]["encoders"][0]["trained"] == ["layer4.0", "layer4.1"]
-    assert "autoencoder" not in content["metadata"]
+    [described] = content["metadata"]["encoders"]
+    assert described["trained"] == ["layer4.0", "layer4.1"]
 
 
 def test_only_the_trained_blocks_and_the_head_changed(finished, resnet_weights):
-    before = torch.load(resnet_weights)
+    before = torch.load(resnet_weights)["state_dict"]
     after = torch.load(finished["resnet"] / "checkpoint.pt")["state_dict"]
     for name, value in after.items():
         if name.startswith("layer4"):
@@ -236,10 +250,16 @@ def test_masks_without_their_files_are_one_line(options_for, tmp_path, capsys):
     assert "--masked" in line
 
 
-@pytest.mark.parametrize("name", ["index", "subset", "ids"])
+@pytest.mark.parametrize("name", ["index", "subset", "images", "masked", "encoder_checkpoints"])
 def test_a_missing_input_is_one_line(options_for, tmp_path, capsys, name):
-    options = options_for(tmp_path) | {name: tmp_path / "nowhere.csv"}
-    assert "nowhere.csv does not exist" in failure(capsys, TRAINER, **options)
+    options = options_for(tmp_path, mask_use="replace") | {name: tmp_path / "nowhere"}
+    assert f"{tmp_path}/nowhere does not exist" in failure(capsys, TRAINER, **options)
+
+
+def test_a_missing_table_beside_the_images_is_one_line(options_for, wbc_data, tmp_path, capsys):
+    shutil.copy(wbc_data.file("images.npy"), tmp_path / "alone.npy")
+    options = options_for(tmp_path) | {"images": tmp_path / "alone.npy"}
+    assert "alone.csv does not exist" in failure(capsys, TRAINER, **options)
 
 
 def test_a_diverged_run_is_a_state_not_a_crash(options_for, tmp_path, capsys):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from own_images import SHORT, SHORT_RUNS, draw_images
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NEEDED = ("Snakefile", "config.yaml", "rules", "scripts", "profiles", "overlays", "tests/tiny.yaml")
@@ -19,7 +20,10 @@ NEEDED += ("containers/torch.def", "containers/tools.def", "envs/torch.lock", "e
 
 @dataclass(frozen=True)
 class Workflow:
-    """A copy of the repository in which Snakemake runs."""
+    """A copy of the repository in which Snakemake runs.
+
+    Options may begin with further overlays.
+    """
 
     folder: Path
 
@@ -70,6 +74,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     """The tiny workflow, run once to its end. Tests must leave it as they find it."""
     workflow = copy_repository(tmp_path_factory.mktemp("finished"))
     workflow.run()
+    return workflow
+
+
+@pytest.fixture(scope="session")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
+    """A copy of the repository beside drawn images, without results: each run goes into a folder of its own."""
+    workflow = copy_repository(tmp_path_factory.mktemp("own"))
+    draw_images(workflow.folder / "images")
+    (workflow.folder / SHORT).write_text(SHORT_RUNS)
     return workflow
 
 

@@ -31,7 +31,10 @@ def test_lint_and_help_work_without_data(make_copy, option):
 @pytest.mark.parametrize(
     ("setting", "parts"),
     [
-        ("classification={epoch: 3}", ["'epoch'", "classification", "'epochs'"]),
+        (
+            "training={classification: {epoch: 3}}",
+            ["'epoch'", "training.classification", "'epochs'"],
+        ),
         ("subsets={fractions: [100, 0]}", ["subsets.fractions"]),
         ("subsets={fractions: [101]}", ["subsets.fractions", "101"]),
         (
@@ -96,7 +99,7 @@ def test_damaged_raw_data_stop_before_training(finished, make_copy, damage):
     line = last_error(done.stdout)
     assert name in line
     assert word in line
-    assert "rule train_" not in done.stdout
+    assert not TRAINING.search(done.stdout)
     assert not list(workflow.folder.glob("results/models/**/*.pt"))
     # What was found is left to look at, though the rule failed.
     found = "leakage/pairs.csv" if word == "same file" else "logs/check_datasets/problems.csv"

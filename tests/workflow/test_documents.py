@@ -22,8 +22,12 @@ def test_the_rule_graph_shows_every_rule(finished):
 
 
 def test_every_rule_has_a_script_of_its_name(finished):
+    """All pretraining is by one script, in rules that the config names."""
     scripts = {path.stem for path in (REPOSITORY / "scripts").glob("*.py")}
-    assert scripts == rules_of_the_workflow(finished) - {"all"}
+    rules = rules_of_the_workflow(finished) - {"all"}
+    pretraining = {name for name in rules if name.startswith("pretrain_")}
+    assert len(pretraining) == 5
+    assert scripts == rules - pretraining | {"pretrain"}
 
 
 def test_the_readme_names_every_make_target_it_tells_to_use():

@@ -21,10 +21,10 @@ def test_an_arm_from_the_config_alone(finished):
     wanted = "results/predictions/replicate1/twoTissues_wbc_100.csv"
     done = finished.snakemake(wanted, "--cores", "2", *options)
     assert done.returncode == 0, done.stdout[-4000:]
-    assert done.stdout.count("rule train_wbc:") == 1
-    assert "rule train_cam16:" not in done.stdout
+    assert done.stdout.count("rule train_classifier:") == 1
+    assert "rule pretrain_" not in done.stdout
     with (finished.folder / wanted).open(newline="") as handle:
         rows = list(csv.DictReader(handle))
     assert len(rows) == 20
-    log = finished.folder / "results/logs/train_wbc/replicate1/twoTissues_wbc_100.log"
+    log = finished.folder / "results/logs/train_classifier/replicate1/twoTissues_wbc_100.log"
     assert "epoch 2/2" in log.read_text()

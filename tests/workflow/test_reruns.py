@@ -6,6 +6,8 @@ import pytest
 TABLE = {"summarize": 1, "record_provenance": 1, "summarize_benchmarks": 1}
 EVALUATION = {"evaluate": 1, "compare": 1, "plot_confusion": 3, **TABLE}
 ALL_TABLES = {"collect_costs": 1, **EVALUATION}
+# What reads the run sheet, where it changes.
+NEW_RUNS = {"list_runs": 1, "spread": 1, "plot_curves": 2, **ALL_TABLES}
 AUDIT = {"audit_leakage": 1, "check_leakage": 1}
 
 
@@ -19,9 +21,9 @@ def test_touching_every_script_reruns_nothing(finished):
     assert finished.planned() == {}
 
 
-def test_more_epochs_rerun_the_wbc_models_and_no_pretraining(finished):
-    assert finished.planned("--config", "classification={epochs: 3}") == {
-        "train_wbc": 6,
+def test_more_epochs_rerun_the_classifiers_and_no_pretraining(finished):
+    assert finished.planned("--config", "training={classification: {epochs: 3}}") == {
+        "train_classifier": 6,
         "plot_curves": 2,
         **ALL_TABLES,
     }
@@ -30,18 +32,16 @@ def test_more_epochs_rerun_the_wbc_models_and_no_pretraining(finished):
 def test_a_new_fraction_adds_only_its_runs(finished):
     assert finished.planned("--config", "subsets={fractions: [100, 50, 10]}") == {
         "draw_subsets": 1,
-        "train_wbc": 3,
-        "plot_curves": 2,
-        **ALL_TABLES,
+        "train_classifier": 3,
+        **NEW_RUNS,
     }
 
 
 def test_a_new_replicate_adds_only_its_runs(finished):
     assert finished.planned("--config", "experiment={replicates: [1, 2]}") == {
         "draw_subsets": 2,
-        "train_wbc": 6,
-        "plot_curves": 2,
-        **ALL_TABLES,
+        "train_classifier": 6,
+        **NEW_RUNS,
     }
 
 
@@ -59,10 +59,8 @@ def test_crossed_runs_add_no_subsets_of_their_own(finished):
     grid = "experiment={replicates: [1, 2], crossed: {replicates: [1, 2], fractions: [10]}}"
     assert finished.planned("--config", grid) == {
         "draw_subsets": 2,
-        "train_wbc": 6 + 6,
-        "plot_curves": 2,
-        "spread": 1,
-        **ALL_TABLES,
+        "train_classifier": 6 + 6,
+        **NEW_RUNS,
     }
 
 
@@ -72,9 +70,9 @@ def test_a_leakage_threshold_reruns_the_audit_and_no_training(finished):
 
 
 def test_an_edit_of_the_audit_hides_no_other_edit(finished):
-    both = ["leakage={near_duplicate_distance: 4}", "classification={epochs: 3}"]
+    both = ["leakage={near_duplicate_distance: 4}", "training={classification: {epochs: 3}}"]
     assert finished.planned("--config", *both) == {
-        "train_wbc": 6,
+        "train_classifier": 6,
         "plot_curves": 2,
         **AUDIT,
         **ALL_TABLES,
@@ -82,9 +80,9 @@ def test_an_edit_of_the_audit_hides_no_other_edit(finished):
 
 
 def test_another_policy_for_problems_hides_no_other_edit(finished):
-    both = ["problems={undecodable_image: warn}", "classification={epochs: 3}"]
+    both = ["problems={undecodable_image: warn}", "training={classification: {epochs: 3}}"]
     planned = finished.planned("--config", *both)
-    assert planned == {"check_datasets": 1, "train_wbc": 6, "plot_curves": 2, **ALL_TABLES}
+    assert planned == {"check_datasets": 1, "train_classifier": 6, "plot_curves": 2, **ALL_TABLES}
 
 
 def test_a_grouped_split_adds_its_arms_and_packs_nothing_again(finished):
@@ -93,10 +91,9 @@ def test_a_grouped_split_adds_its_arms_and_packs_nothing_again(finished):
         "split_by_group": 1,
         **AUDIT,
         "draw_subsets": 2,
-        "compute_activations": 4,
-        "train_wbc": 6,
-        "spread": 1,
-        **ALL_TABLES,
+        "cache_features": 4,
+        "train_classifier": 6,
+        **NEW_RUNS,
         "plot_confusion": 6,
     }
 
@@ -114,9 +111,9 @@ def test_an_external_test_set_trains_nothing(finished):
 
 
 def test_other_masks_of_cam16_leave_the_arm_without_additional_information_alone(finished):
-    planned = finished.planned("--config", "pretraining={cam16: {masks: append}}")
+    planned = finished.planned("--config", "pretraining={resnet_cam16: {masks: append}}")
     assert planned == {
-        **{"train_cam16": 1, "compute_activations": 1, "train_wbc": 4, "plot_curves": 1},
+        **{"pretrain_resnet_cam16": 1, "cache_features": 1, "train_classifier": 4, "plot_curves": 1},
         **ALL_TABLES,
     }
 
@@ -130,8 +127,8 @@ def test_other_masks_of_cam16_leave_the_arm_without_additional_information_alone
         (
             "pretraining/clustering",
             {
-                **{"prcc_clusters": 1, "train_prcc_clustered": 1, "compute_activations": 1},
-                **{"train_wbc": 2, **ALL_TABLES},
+                **{"pretrain_prcc_cluster_label": 1, "pretrain_pRCC_clustered_resnet": 1, "cache_features": 1},
+                **{"train_classifier": 2, **ALL_TABLES},
             },
         ),
     ],

@@ -34,6 +34,7 @@ def results(finished) -> Path:
         "spread.csv",
         "costs.csv",
         "provenance.json",
+        "runs.csv",
         "metrics/evaluate.csv",
         "metrics/confusion.csv",
         "models/resnet_cam16.pt",
@@ -41,7 +42,7 @@ def results(finished) -> Path:
         "models/pRCC_autoencoder.pt",
         "features/prcc_feature.csv",
         "clusters/prcc_cluster_label.csv",
-        "clusters/prcc_cluster_scatter.png",
+        "clusters/prcc_cluster_label_scatter.png",
         "figures/pRCC_autoencoder_reconstructions.png",
         "figures/figure4.png",
         "figures/figure5.png",
@@ -191,7 +192,7 @@ def test_the_frozen_autoencoder_reaches_the_classifier_unchanged(results):
 
 
 def test_clusters_have_quality_and_agreement_with_the_hidden_types(results):
-    quality = {row["metric"]: row for row in read(results / "clusters/prcc_cluster_quality.csv")}
+    quality = {row["metric"]: row for row in read(results / "clusters/prcc_cluster_label_quality.csv")}
     assert {"silhouette", "adjusted_rand_index", "normalized_mutual_information", "purity"} <= set(
         quality
     )

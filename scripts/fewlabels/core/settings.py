@@ -6,6 +6,7 @@ A section is declared once, as a class: its types and bounds check the config, i
 
 import argparse
 import json
+from collections.abc import Callable
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
@@ -46,7 +47,7 @@ Blocks = list[str] | Literal["all"]
 BatchNorm = Literal["trained", "frozen"]
 
 
-def _entries(values: dict) -> dict[Any, Any]:
+def map_entries(values: dict) -> dict[Any, Any]:
     """Entries of a map with numbers among its keys as text: a later one replaces or takes away an earlier one."""
     kept: dict[Any, Any] = {}
     for key, value in values.items():
@@ -76,7 +77,7 @@ class Section(BaseModel):
             if optional and (value is None or (value == "null" and field.default is None)):
                 continue
             if isinstance(value, dict) and not (field and _is_section(field.annotation)):
-                value = _entries(value)
+                value = map_entries(value)
             kept[key] = value
         return kept
 
@@ -138,14 +139,24 @@ def _locate(model: type[BaseModel], location: tuple) -> tuple[list[str], Any]:
     return keys, holder
 
 
-def describe(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first thing that is wrong, in one line: an unknown key before others, as it is often their cause."""
+def describe(
+    error: ValidationError,
+    model: type[BaseModel],
+    section_of: Callable[[str], str] | None = None,
+) -> str:
+    """The first thing that is wrong, in one line: an unknown key before others, as it is often their cause.
+
+    Args:
+        section_of: the section that a key of the model stands in, where the model is put together from several.
+    """
     errors = error.errors(include_url=False)
     first = min(
         errors, key=lambda e: (e["type"] != "extra_forbidden", ".".join(map(str, e["loc"])))
     )
     location = tuple(step for step in first["loc"] if step != "[key]")
     keys, holder = _locate(model, location)
+    if section_of:
+        keys = [section_of(keys[0]), *keys]
     key = ".".join(keys)
     above = ".".join(keys[:-1])
     where = f"key '{above}'" if above else "the top level"
@@ -177,12 +188,14 @@ class TrainingSettings(Section):
         description="at least so many optimiser steps: few images are passed over more often, with the schedule "
         "stretched; evaluated as often as `epochs` says; 0: as many as the epochs make",
     )
-    batch_size: int = Field(ge=2)
-    optimizer: Literal["adamw", "adam", "sgd"]
-    learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
+    batch_size: int = Field(ge=2, description="images of one optimiser step, at most")
+    optimizer: Literal["adamw", "adam", "sgd"] = Field(description="sgd: with momentum 0.9")
+    learning_rate: float = Field(gt=0, description="at the start")
+    weight_decay: float = Field(ge=0, description="of the optimiser")
     schedule: Literal["constant", "cosine"] = Field(description="of the learning rate, per epoch")
-    class_weights: Literal["none", "balanced"] = Field("none", description="of the loss")
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="of the loss; balanced: rare classes count as much as frequent ones"
+    )
     flips: bool = Field(description="horizontal and vertical, drawn for each image")
     rotation: Literal["none", "right_angles", "any"] = Field(
         description="right_angles: exact; any: bilinear, reflected borders"

@@ -48,6 +48,23 @@ def dataset_hash(root: Path | str, layout: Layout) -> str:
     return digest.hexdigest()
 
 
+def folders_read(root: Path | str, layout: Layout) -> list[str]:
+    """The folders that the files of a data set lie in: the data set's own, or those that its table and what it names
+    lie in, without folders below others.
+
+    Raises:
+        UserError: the table cannot be read.
+    """
+    if layout.table is None:
+        return [str(root)]
+    table = Path(root, layout.table)
+    rows = read_table(table, required=["path"])
+    names = [name for row in rows for name in (row.path, row.mask) if name]
+    folders = {Path(os.path.normpath(table.parent / name)).parent for name in names}
+    folders.add(table.parent)
+    return sorted(str(folder) for folder in folders if not folders & set(folder.parents))
+
+
 def _role_of(row: TableRow, table: Path, layout: Layout) -> str:
     roles = {value: role for role, value in layout.splits.items()}
     roles = dict(zip(ROLES, ROLES, strict=True)) | roles

@@ -75,5 +75,5 @@ def run(arguments: argparse.Namespace) -> None:
         ["held-out image", "reconstruction"],
         empty_text="no image was held out",
     )
-    facts = {"training_images": len(train), "epochs": arguments.training.epochs}
+    facts = {"training_images": len(train), "epochs": run_files.epochs_made(history)}
     run_files.write_record(arguments.record, runtime, started, **facts)

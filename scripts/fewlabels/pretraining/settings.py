@@ -3,13 +3,16 @@
 A new method is a class here, a module of the method's name beside this one, and a test (CONTRIBUTING.md shows it).
 """
 
-from typing import Annotated, Any, ClassVar, Literal
+import json
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
 from fewlabels.core.settings import BatchNorm, Blocks, MaskUse, Section, Seed
 
 Gives = Literal["encoder", "features", "labels"]
+#: What a method can start from: also the weights of a backbone, as they come.
+Needs = Gives | Literal["backbone"]
 
 
 class Pretraining(Section):
@@ -18,19 +21,61 @@ class Pretraining(Section):
     Attributes:
         gives: what others can start from.
         files: output flag -> path below the results folder.
+        starts: key that names a backbone or another pretraining -> what that must be or give.
         ignores: keys of training settings that the method does not use; None where it trains nothing.
+        tested: whether it needs test images of its data set.
+        runs_network: whether it runs a network, and so takes a GPU and the settings of `compute`.
+        special: own keys that :meth:`options` gives in a form of their own.
     """
 
     gives: ClassVar[Gives]
     files: ClassVar[dict[str, str]]
+    starts: ClassVar[dict[str, Needs]] = {}
     ignores: ClassVar[tuple[str, ...] | None] = None
+    tested: ClassVar[bool] = False
+    runs_network: ClassVar[bool] = True
+    special: ClassVar[tuple[str, ...]] = ()
 
     title: str = Field("", description="heading of its table")
     seed: Seed = Field(0, description="initialisation, order, views")
     training: dict[str, Any] = Field({}, description="what differs from `training.defaults`")
 
+    def options(self) -> list[object]:
+        """The method's own keys, numbers, texts or lists, as words of its command line: ``--key value``."""
+        elsewhere = {"method", "dataset", *self.starts, *self.special, *Pretraining.model_fields}
+        words: list[object] = []
+        for key in type(self).model_fields:
+            if key not in elsewhere:
+                value = getattr(self, key)
+                values = value if isinstance(value, list) else [value]
+                words += [f"--{key.replace('_', '-')}", *values]
+        return words
 
-class Supervised(Pretraining):
+    def architecture(self) -> dict[str, Any] | None:
+        """What the encoder that it gives is built of; None: what it starts from is."""
+        return None
+
+
+class FromEncoder(Pretraining):
+    """What the methods have that train an encoder further."""
+
+    starts: ClassVar[dict[str, Needs]] = {"start": "encoder"}
+    special: ClassVar[tuple[str, ...]] = ("trained", "batch_norm")
+
+    start: str = Field(description="a backbone, or a pretraining that gives an encoder")
+    trained: Blocks = Field(description="blocks or stages open for updates, or `all`")
+    batch_norm: BatchNorm = Field("trained", description="of the open blocks, as of arms")
+
+    def options(self) -> list[object]:
+        choice = {
+            "encoder": self.start,
+            "trained": self.trained,
+            "batch_norm": self.batch_norm,
+        }
+        return ["--encoder", json.dumps(choice, sort_keys=True), *super().options()]
+
+
+class Supervised(FromEncoder):
     """A classifier of a labelled data set, or of pseudo-labels."""
 
     gives: ClassVar[Gives] = "encoder"
@@ -40,17 +85,20 @@ class Supervised(Pretraining):
         "predictions": "predictions/{name}.csv",
         "record": "records/{name}.json",
     }
+    starts: ClassVar[dict[str, Needs]] = {"start": "encoder", "labels": "labels"}
     ignores: ClassVar[tuple[str, ...] | None] = ()
+    tested: ClassVar[bool] = True
+    special: ClassVar[tuple[str, ...]] = (*FromEncoder.special, "masks")
 
     method: Literal["supervised"]
-    dataset: str
-    start: str = Field(description="a backbone, or a pretraining that gives an encoder")
+    dataset: str = Field(description="whose images it is trained and tested on")
     labels: str | None = Field(
         None, description="a pretraining of method cluster; null: the data set's own"
     )
-    masks: MaskUse = Field("off", description="off | replace | append, as of arms")
-    trained: Blocks = Field(description="blocks or stages open for updates, or `all`")
-    batch_norm: BatchNorm = Field("trained", description="of the open blocks, as of arms")
+    masks: MaskUse = Field("off", description="as of arms")
+
+    def options(self) -> list[object]:
+        return ["--mask-use", self.masks, *super().options()]
 
 
 class Autoencoder(Pretraining):
@@ -64,13 +112,21 @@ class Autoencoder(Pretraining):
         "record": "records/{name}.json",
     }
     ignores: ClassVar[tuple[str, ...] | None] = ("class_weights",)
+    tested: ClassVar[bool] = True
 
     method: Literal["autoencoder"]
-    dataset: str
+    dataset: str = Field(description="whose images it is trained and tested on")
     channels: list[Annotated[int, Field(ge=1)]] = Field(
         min_length=1, max_length=8, description="of its convolutions of stride 2, one each"
     )
     latent_size: int = Field(ge=1, description="features of its encoder")
+
+    def architecture(self) -> dict[str, Any]:
+        return {
+            "model": "autoencoder",
+            "channels": self.channels,
+            "latent_size": self.latent_size,
+        }
 
 
 class Extract(Pretraining):
@@ -81,9 +137,10 @@ class Extract(Pretraining):
         "features": "features/{name}.csv",
         "record": "records/{name}.json",
     }
+    starts: ClassVar[dict[str, Needs]] = {"start": "backbone"}
 
     method: Literal["extract"]
-    dataset: str
+    dataset: str = Field(description="whose images it takes; of the target the training images")
     start: str = Field(description="a backbone")
     node: str = Field(description="the layer, by torchvision's name for it, such as classifier.4")
 
@@ -97,11 +154,18 @@ class Cluster(Pretraining):
         "quality": "clusters/{name}_quality.csv",
         "scatter": "clusters/{name}_scatter.png",
     }
+    starts: ClassVar[dict[str, Needs]] = {"features": "features"}
+    runs_network: ClassVar[bool] = False
 
     method: Literal["cluster"]
     features: str = Field(description="a pretraining of method extract")
-    pca_dimensions: int = Field(ge=2, description="fewer where the data allow fewer")
-    clusters: int = Field(ge=2)
+    pca_dimensions: int = Field(
+        ge=2, description="principal components, fewer where the data allow fewer"
+    )
+    clusters: int = Field(ge=2, description="how many; the largest is 0")
+
+    def options(self) -> list[object]:
+        return [*super().options(), "--seed", self.seed]
 
 
 AnyPretraining = Annotated[
@@ -110,8 +174,6 @@ AnyPretraining = Annotated[
 
 #: Name of each method -> its class.
 METHODS: dict[str, type[Pretraining]] = {
-    "supervised": Supervised,
-    "autoencoder": Autoencoder,
-    "extract": Extract,
-    "cluster": Cluster,
+    get_args(section.model_fields["method"].annotation)[0]: section
+    for section in get_args(get_args(AnyPretraining)[0])
 }

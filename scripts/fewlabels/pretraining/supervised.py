@@ -71,5 +71,5 @@ def run(arguments: argparse.Namespace) -> None:
     run_files.write_history(arguments.history, history)
     ids = [sample.id for sample in samples["test"]]
     run_files.write_predictions(arguments.predictions, ids, sets["test"], classes, model, runtime)
-    facts = {"training_images": len(sets["train"]), "epochs": settings.epochs}
+    facts = {"training_images": len(sets["train"]), "epochs": run_files.epochs_made(history)}
     run_files.write_record(arguments.record, runtime, started, **facts)

@@ -169,6 +169,11 @@ def write_history(path: Path | str, history: list[dict[str, float]]) -> None:
     write_csv(path, list(history[0]) if history else HISTORY_COLUMNS, history)
 
 
+def epochs_made(history: list[dict[str, float]]) -> int:
+    """Epochs that a training made, up to the last one evaluated: more than its settings say where `min_steps` asks."""
+    return int(history[-1]["epoch"]) if history else 0
+
+
 def write_predictions(
     path: Path | str,
     ids: Sequence[str],

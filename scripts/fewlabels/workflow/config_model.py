@@ -2,9 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from fewlabels.core.settings import EncoderChoice, Label, MaskUse, Section, Seed, Share
+from fewlabels.core.settings import (
+    EncoderChoice,
+    Label,
+    MaskUse,
+    Section,
+    Seed,
+    Share,
+    map_entries,
+)
 from fewlabels.data.layouts import Layout
 from fewlabels.pretraining.settings import AnyPretraining
 
@@ -16,14 +24,21 @@ Policy = Literal["stop", "warn"]
 Leak = Literal["error", "warn", "ignore"]
 
 
+def _map_entries(value: Any) -> Any:
+    return map_entries(value) if isinstance(value, dict) else value
+
+
+#: Fraction -> number; a map within a map, whose entries can be taken away like those of others.
+Reported = Annotated[dict[str, float], BeforeValidator(_map_entries)]
+
 CacheUse = Annotated[Literal["auto", "always", "off"], MaskUse.__metadata__[0]]
 
 
 class Paths(Section):
-    results: Text
-    logs: Text
-    benchmarks: Text
-    resources: Text
+    results: Text = Field(description="folder of what the workflow writes")
+    logs: Text = Field(description="folder of what each job said")
+    benchmarks: Text = Field(description="folder of what each job took")
+    resources: Text = Field(description="folder of pretrained weights and synthetic images")
 
 
 class Dataset(Layout):
@@ -46,87 +61,133 @@ class Dataset(Layout):
 class External(Section):
     """A further test set of the target."""
 
-    folder: Text
-    images: str = "{class}"
-    aliases: dict[str, Label] | None = Field(None, description="null: the target's")
-    group_pattern: str | None = None
+    folder: Text | None = Field(None, description="of the images, below data_root or absolute")
+    images: str = Field("{class}", description="folder of the images below `folder`")
+    table: Text | None = Field(
+        None,
+        description="in place of folder and images: a CSV with the columns path, label and, if wanted, slide, field",
+    )
+    aliases: dict[str, Label] | None = Field(
+        None, description="other spelling of a class -> class; null: the target's"
+    )
+    group_pattern: str | None = Field(None, description="as of data sets")
 
 
 class Problems(Section):
-    undecodable_image: Policy
-    unknown_class_folder: Policy
-    mask_without_image: Policy
-    mask_of_another_size: Policy
-    undecodable_mask: Policy
+    """What a problem in the raw data does: stop the run, or warn (it is left out, and counted)."""
+
+    undecodable_image: Policy = Field(description="a file that is no image, or too large a one")
+    unknown_class_folder: Policy = Field(description="a folder, or a label, of no known class")
+    mask_without_image: Policy = Field(description="a mask whose name is no image's")
+    mask_of_another_size: Policy = Field(description="a mask that does not fit its image")
+    undecodable_mask: Policy = Field(description="a mask's file that is no image")
 
 
 class Leakage(Section):
-    bytes: Leak
-    pixels: Leak
-    near_duplicates: Leak
-    slide: Leak
-    field: Leak
-    near_duplicate_distance: int = Field(ge=0, le=64)
-    near_duplicate_correlation: float = Field(gt=0, le=1)
+    """What test images may not share with images that are trained or pretrained on (docs/leakage.md)."""
+
+    bytes: Leak = Field(description="the same file; error: stops before training")
+    pixels: Leak = Field(description="the same pixels in another file")
+    near_duplicates: Leak = Field(
+        description="the same picture flipped, turned by right angles, encoded anew, resized"
+    )
+    slide: Leak = Field(description="another image of the same slide")
+    field: Leak = Field(description="another image of the same microscope field")
+    near_duplicate_distance: int = Field(
+        ge=0, le=64, description="perceptual hashes of 64 bits may differ in so many"
+    )
+    near_duplicate_correlation: float = Field(
+        gt=0, le=1, description="of the two thumbnails, at least"
+    )
 
 
 class Images(Section):
-    size: int = Field(ge=32, le=2048, multiple_of=32)
-    resize: Literal["stretch", "crop", "pad"]
-    max_megapixels: float = Field(gt=0)
+    size: int = Field(
+        ge=32, le=2048, multiple_of=32, description="pixels, square, of every data set"
+    )
+    resize: Literal["stretch", "crop", "pad"] = Field(
+        description="how a non-square image becomes square; crop: its centre, pad: in black"
+    )
+    max_megapixels: float = Field(gt=0, description="a larger image counts as undecodable")
 
 
 class Masks(Section):
-    threshold: int = Field(ge=1, le=255)
-    empty: Literal["keep", "apply", "stop"]
+    threshold: int = Field(
+        ge=1, le=255, description="a mask's pixel of at least this value is foreground"
+    )
+    empty: Literal["keep", "apply", "stop"] = Field(
+        description="of a mask without foreground; keep: the image stays unmasked, apply: all black"
+    )
 
 
 class SyntheticWbc(Section):
-    train: int = Field(ge=5)
-    test: int = Field(ge=5)
-    size: int = Field(ge=32)
-    balance: float = Field(ge=0, le=1)
+    train: int = Field(ge=5, description="training images")
+    test: int = Field(ge=5, description="test images")
+    size: int = Field(ge=32, description="pixels")
+    balance: float = Field(ge=0, le=1, description="0: the real class shares; 1: equal ones")
 
 
 class SyntheticCam16(Section):
-    train: int = Field(ge=2)
-    validation: int = Field(ge=2)
-    test: int = Field(ge=2)
-    size: int = Field(ge=32)
+    train: int = Field(ge=2, description="training images")
+    validation: int = Field(ge=2, description="validation images")
+    test: int = Field(ge=2, description="test images")
+    size: int = Field(ge=32, description="pixels")
 
 
 class SyntheticPrcc(Section):
-    images: int = Field(ge=5)
-    size: int = Field(ge=32)
+    images: int = Field(ge=5, description="images, all in one folder")
+    size: int = Field(ge=32, description="pixels")
 
 
 class Synthetic(Section):
-    draw: bool
-    seed: Seed
+    """Synthetic data sets in the layout of the default ones: wbc, cam16, prcc."""
+
+    draw: bool = Field(description="draw them, and use them in place of data_root")
+    seed: Seed = Field(description="of the drawings")
     wbc: SyntheticWbc
     cam16: SyntheticCam16
     prcc: SyntheticPrcc
 
 
 class Crossed(Section):
-    replicates: list[Seed]
-    fractions: list[Fraction]
+    """Further runs, of each pair of a subset seed and another initialisation seed."""
+
+    replicates: list[Seed] = Field(
+        description="seeds, of experiment.replicates; fewer than two: no such runs"
+    )
+    fractions: list[Fraction] = Field(description="of subsets.fractions")
 
 
 class Experiment(Section):
-    arms: list[str] = Field(min_length=1)
-    replicates: list[Seed] = Field(min_length=1)
-    selection: Literal["last", "validation"]
-    splits: list[Literal["given", "grouped"]] = Field(min_length=1)
-    split_seed: Seed
+    """The grid of runs."""
+
+    arms: list[str] = Field(min_length=1, description="of those declared under `arms`")
+    replicates: list[Seed] = Field(
+        min_length=1,
+        description="seeds: each draws its own subsets, initialisation and order of images",
+    )
+    selection: Literal["last", "validation"] = Field(
+        description="which epoch is evaluated; validation: the best on images held out of the subset"
+    )
+    splits: list[Literal["given", "grouped"]] = Field(
+        min_length=1,
+        description="grouped: each arm <arm> runs as <arm>Grouped, too, trained and tested on different slides",
+    )
+    split_seed: Seed = Field(description="of holdouts and of the grouped split")
     crossed: Crossed
 
 
 class Subsets(Section):
-    source: Literal["drawn", "given"]
-    fractions: list[Fraction] = Field(min_length=1)
-    validation_share: Share
-    given: dict[str, Text]
+    source: Literal["drawn", "given"] = Field(description="given: the folders of `given`")
+    fractions: list[Fraction] = Field(
+        min_length=1, description="per cent of the target's training labels"
+    )
+    validation_share: Share = Field(
+        description="of a subset, stratified by class; with experiment.selection: validation"
+    )
+    given: dict[str, Text] = Field(
+        {}, description="fraction -> folder whose file names say which images belong to it"
+    )
 
 
 class Backbone(Section):
@@ -147,8 +208,10 @@ class Backbone(Section):
 class Arm(Section):
     """A recipe for the target's classifier."""
 
-    title: str
-    masks: MaskUse
+    title: str = Field(description="what it is, for the table and figures")
+    masks: MaskUse = Field(
+        description="replace: the masked image in place of the image; append: as one more training image"
+    )
     encoders: list[EncoderChoice] = Field(
         min_length=1, description="their features are concatenated"
     )
@@ -163,40 +226,69 @@ class Training(Section):
 
 
 class Compute(Section):
-    device: Literal["auto", "cpu", "cuda"]
-    precision: Literal["auto", "float32", "bfloat16"]
-    threads: int = Field(ge=1)
-    feature_cache: CacheUse = Field(description="of frozen blocks")
-    feature_cache_gb: float = Field(gt=0)
+    device: Literal["auto", "cpu", "cuda"] = Field(description="auto: a GPU where there is one")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        description="auto: bfloat16 where the hardware has it; float32 for training networks with "
+        "depthwise convolutions on a CPU, where it is faster"
+    )
+    threads: int = Field(
+        ge=1, description="CPU threads of one training job; equal tables need equal threads"
+    )
+    feature_cache: CacheUse = Field(
+        description="whether what frozen blocks give is computed once for all runs that share it; "
+        "auto: unless a file of it would exceed feature_cache_gb"
+    )
+    feature_cache_gb: float = Field(gt=0, description="the largest file of the feature cache")
 
 
 class Containers(Section):
-    torch: Text
-    tools: Text
+    """Images for --use-apptainer: locked (what `make containers` builds), a path, docker:// or oras://."""
+
+    torch: Text = Field(description="image of the steps that run networks")
+    tools: Text = Field(description="image of all other steps")
 
 
 class Statistics(Section):
-    baseline: str
-    alpha: float = Field(gt=0, lt=0.5)
-    margin: float = Field(gt=0, le=100)
-    bootstrap: int = Field(ge=100, le=100_000)
-    seed: Seed
-    bins: int = Field(ge=2, le=1000)
+    """See docs/statistics.md."""
+
+    baseline: str = Field(description="the arm that the others are compared with")
+    alpha: float = Field(
+        gt=0,
+        lt=0.5,
+        description="family-wise error rate of the verdicts; intervals have the level 1 - alpha",
+    )
+    margin: float = Field(
+        gt=0,
+        le=100,
+        description="a smaller difference, in points of accuracy, counts as equivalence",
+    )
+    bootstrap: int = Field(ge=100, le=100_000, description="resampled test sets of an interval")
+    seed: Seed = Field(description="of the bootstrap")
+    bins: int = Field(ge=2, le=1000, description="of the expected calibration error")
 
 
 class Table(Section):
-    decimals: int = Field(ge=0, le=6)
+    decimals: int = Field(ge=0, le=6, description="of the readable table")
     target: str = Field(description="what the target's images show, for the table's heading")
-    reported: dict[str, float | dict[str, float]]
-    figures: dict[FileStem, str]
+    reported: dict[str, float | Reported] = Field(
+        {},
+        description="published numbers, in per cent, shown beside ours: of an arm by fraction, "
+        "or of a pretrained classifier",
+    )
+    figures: dict[FileStem, str] = Field(
+        {},
+        description="file name -> arm whose loss and accuracy curves it shows, if that arm is run",
+    )
 
 
 class Config(Section):
     """The whole config."""
 
     pathvars: Paths
-    data_root: Text
-    target: str
+    data_root: Text = Field(description="folders of images are below it, if they are not absolute")
+    target: str = Field(
+        description="the data set that is classified; others are sources of pretraining"
+    )
     datasets: dict[FileStem, Dataset] = Field(min_length=1)
     external: dict[Name, External]
     problems: Problems

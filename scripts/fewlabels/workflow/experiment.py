@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fewlabels.core.errors import UserError, did_you_mean
+from fewlabels.core.run_grid import GridArm, RunGrid
 from fewlabels.core.run_sheet import Run
 from fewlabels.core.settings import TrainingSettings
-from fewlabels.pretraining.settings import Autoencoder, Cluster, Extract, Pretraining, Supervised
+from fewlabels.pretraining.settings import Autoencoder, Pretraining, Supervised
 from fewlabels.workflow.config_model import Arm, Config
 from fewlabels.workflow.configuration import fraction_labels, training_settings
 
@@ -34,6 +35,7 @@ class Experiment:
         pretraining: those that some arm needs, in the order of their tables: by name.
         backbones: those that some arm or pretraining needs.
         datasets: the target first, then the sources.
+        grid: what the run sheet is drawn up from.
         runs: the run sheet.
     """
 
@@ -41,6 +43,7 @@ class Experiment:
     pretraining: dict[str, Pretraining]
     backbones: list[str]
     datasets: list[str]
+    grid: RunGrid
     runs: list[Run]
 
 
@@ -52,6 +55,7 @@ def plan_experiment(config: Config) -> Experiment:
     """
     try:
         arms = {arm.name: arm for arm in _listed_arms(config)}
+        _check_table(config)
         closure = _Closure(config)
         for name in config.experiment.arms:
             for place, choice in enumerate(config.arms[name].encoders):
@@ -61,6 +65,7 @@ def plan_experiment(config: Config) -> Experiment:
                 raise UserError(
                     f"key 'arms.{name}.encoders' names an encoder twice: keep one of them"
                 )
+        grid = _grid(config, arms)
         # By name: Snakemake puts what an overlay names before the rest, so that no order of declaration lasts.
         return Experiment(
             arms=arms,
@@ -69,20 +74,29 @@ def plan_experiment(config: Config) -> Experiment:
                 for name, entry in sorted(config.pretraining.items())
                 if name in closure.pretraining
             },
-            backbones=[name for name in sorted(closure.backbones)],
+            backbones=sorted(closure.backbones),
             datasets=[
                 config.target,
-                *(
-                    name
-                    for name in sorted(closure.datasets)
-                    if name != config.target
-                ),
+                *(name for name in sorted(closure.datasets) if name != config.target),
             ],
-            runs=_runs(config, arms),
+            grid=grid,
+            runs=grid.runs(),
         )
     except UserError as error:
         text = str(error)
         raise UserError(text if text.startswith("config: ") else f"config: {text}") from None
+
+
+def _check_table(config: Config) -> None:
+    """Refuse names of figures and of reported numbers that are declared nowhere; that all are run is not asked."""
+    arms = [*config.arms, *map(grouped_arm, config.arms)]
+    for key, names, known in (
+        ("table.figures", config.table.figures.values(), arms),
+        ("table.reported", config.table.reported, [*arms, *config.pretraining]),
+    ):
+        for name in names:
+            if name not in known:
+                raise UserError(f"key '{key}' names '{name}': {did_you_mean(name, known)}")
 
 
 class _Closure:
@@ -100,19 +114,21 @@ class _Closure:
             )
 
     def need(self, name: str, what: str, key: str, chain: Sequence[str] = ()) -> None:
-        """Add something that must give ``what`` (encoder, features, labels), and all below it."""
-        if what == "encoder" and name in self.config.backbones:
+        """Add something that must give ``what`` (encoder, features, labels) or be it (backbone), and all below it."""
+        if what in ("encoder", "backbone") and name in self.config.backbones:
             self.backbones.add(name)
             return
         if name not in self.config.pretraining:
             known = [n for n, entry in self.config.pretraining.items() if entry.gives == what]
-            known = [*(self.config.backbones if what == "encoder" else ()), *known]
+            known = [*(self.config.backbones if what in ("encoder", "backbone") else ()), *known]
             raise UserError(f"key '{key}' names '{name}': {did_you_mean(name, known)}")
         entry = self.config.pretraining[name]
         if entry.gives != what:
             raise UserError(
-                f"key '{key}' names '{name}', which gives {entry.gives}: it must give "
-                + ("an encoder" if what == "encoder" else what)
+                f"key '{key}' names '{name}', which gives {entry.gives}: it must "
+                + {"encoder": "give an encoder", "backbone": "be a backbone"}.get(
+                    what, f"give {what}"
+                )
             )
         if name in chain:
             circle = " -> ".join([*chain[chain.index(name) :], name])
@@ -125,9 +141,9 @@ class _Closure:
         self.pretraining.append(name)
 
     def _check_dataset(self, name: str, entry: Pretraining) -> None:
-        if isinstance(entry, Cluster):
+        key, dataset = f"pretraining.{name}", getattr(entry, "dataset", None)
+        if dataset is None:
             return
-        key, dataset = f"pretraining.{name}", getattr(entry, "dataset", "")
         if dataset not in self.config.datasets:
             raise UserError(
                 f"key '{key}.dataset' names '{dataset}': "
@@ -135,6 +151,8 @@ class _Closure:
             )
         declared = self.config.datasets[dataset]
         self.datasets.add(dataset)
+        if dataset == self.config.target:
+            self._check_target_as_source(key, entry)
         if isinstance(entry, Supervised):
             if entry.labels is None and len(declared.classes) < 2:
                 raise UserError(
@@ -144,7 +162,7 @@ class _Closure:
                 raise UserError(
                     f"key '{key}.labels' are of another data set: give those of {dataset}"
                 )
-        if isinstance(entry, Supervised | Autoencoder) and not declared.has_test:
+        if entry.tested and not declared.has_test:
             raise UserError(
                 f"key 'datasets.{dataset}': {name} is tested on images of its own: set splits.test or holdout"
             )
@@ -156,27 +174,53 @@ class _Closure:
                     f"{name} halves the image {len(entry.channels)} times"
                 )
 
+    def _check_target_as_source(self, key: str, entry: Pretraining) -> None:
+        """Pretraining may see the target's training images, but not their labels, and no test image."""
+        if isinstance(entry, Supervised) and entry.labels is None:
+            raise UserError(
+                f"key '{key}.dataset' is the target: an encoder that was trained on its labels would show them all to "
+                "every fraction; choose another data set, or a method that needs no labels"
+            )
+        if isinstance(entry, Supervised):
+            raise UserError(
+                f"key '{key}.labels' are of the target, whose test images have no pseudo-labels to be tested on: "
+                "choose another data set, or method autoencoder"
+            )
+        if GROUPED in self.config.experiment.splits:
+            raise UserError(
+                f"key '{key}.dataset' is the target, of whose given training images experiment.splits: grouped takes "
+                "test images: choose another data set, or take grouped out"
+            )
+
 
 def _starts(name: str, entry: Pretraining) -> Iterator[tuple[str, str, str]]:
     """What a pretraining starts from: name, what it must give, key."""
-    if isinstance(entry, Supervised | Extract):
-        yield entry.start, "encoder", f"pretraining.{name}.start"
-    if isinstance(entry, Supervised) and entry.labels:
-        yield entry.labels, "labels", f"pretraining.{name}.labels"
-    if isinstance(entry, Cluster):
-        yield entry.features, "features", f"pretraining.{name}.features"
+    for key, gives in entry.starts.items():
+        below = getattr(entry, key)
+        if below:
+            yield below, gives, f"pretraining.{name}.{key}"
 
 
 def dataset_of(config: Config, name: str) -> str:
-    """The data set that a pretraining is made of."""
+    """The data set that a pretraining is made of, itself or through what it starts from."""
     entry = config.pretraining[name]
-    return dataset_of(config, entry.features) if isinstance(entry, Cluster) else entry.dataset
+    own = getattr(entry, "dataset", None)
+    return own or dataset_of(config, getattr(entry, next(iter(entry.starts))))
 
 
 def pretraining_training(config: Config, name: str) -> TrainingSettings:
-    """Settings of a pretraining's training."""
-    layers = config.training.defaults, config.pretraining[name].training
-    return training_settings(f"pretraining.{name}.training", *layers)
+    """Settings of a pretraining's training.
+
+    Raises:
+        UserError: a key is unknown, missing or wrong, or of no use to the method.
+    """
+    entry, key = config.pretraining[name], f"pretraining.{name}.training"
+    for ignored in entry.ignores or ():
+        if ignored in entry.training:
+            raise UserError(
+                f"config: key '{key}.{ignored}' is of no use to the method {entry.method}: take it out"
+            )
+    return training_settings({"training.defaults": config.training.defaults, key: entry.training})
 
 
 def _listed_arms(config: Config) -> Iterator[ListedArm]:
@@ -194,8 +238,13 @@ def _listed_arms(config: Config) -> Iterator[ListedArm]:
                     f"key 'experiment.arms' names '{name}': {did_you_mean(name, known)}"
                 )
             recipe = config.arms[name]
-            layers = config.training.defaults, config.training.classification, recipe.training
-            training = training_settings(f"arms.{name}.training", *layers)
+            training = training_settings(
+                {
+                    "training.defaults": config.training.defaults,
+                    "training.classification": config.training.classification,
+                    f"arms.{name}.training": recipe.training,
+                }
+            )
             compared = baseline if baseline in config.experiment.arms and name != baseline else ""
             if split == "given":
                 yield ListedArm(name, recipe, split, recipe.title, training, compared)
@@ -214,51 +263,19 @@ def grouped_arm(arm: str) -> str:
     return f"{arm}Grouped"
 
 
-def _runs(config: Config, arms: dict[str, ListedArm]) -> list[Run]:
-    """The run sheet: the table's runs, then those that cross seeds and stand in no table."""
+def _grid(config: Config, arms: dict[str, ListedArm]) -> RunGrid:
+    """The grid of runs."""
     experiment = config.experiment
-    fractions = fraction_labels(config)
-    seeds = experiment.replicates
+    fractions = fraction_labels(config.subsets.fractions)
     # Given subsets leave nothing to cross.
     drawn = config.subsets.source == "drawn"
-    crossed_seeds = [seed for seed in experiment.crossed.replicates if seed in seeds and drawn]
-    wanted = {f"{fraction:.10g}" for fraction in experiment.crossed.fractions}
-    crossed_fractions = [f for f in fractions if f in wanted and len(crossed_seeds) > 1]
-    runs = []
-    for arm in arms.values():
-        for fraction in fractions:
-            inside = fraction in crossed_fractions
-            for seed in seeds:
-                both = inside and seed in crossed_seeds
-                runs.append(_run(config, arm, fraction, seed, seed, True, both))
-    for arm in arms.values():
-        for fraction in crossed_fractions:
-            for subset in crossed_seeds:
-                for initialisation in crossed_seeds:
-                    if subset != initialisation:
-                        runs.append(
-                            _run(config, arm, fraction, subset, initialisation, False, True)
-                        )
-    return runs
-
-
-def _run(
-    config: Config,
-    arm: ListedArm,
-    fraction: str,
-    subset: int,
-    initialisation: int,
-    tabled: bool,
-    crossed: bool,
-) -> Run:
-    return Run(
-        arm=arm.name,
+    crossed = [s for s in experiment.crossed.replicates if s in experiment.replicates and drawn]
+    wanted = fraction_labels(experiment.crossed.fractions)
+    return RunGrid(
         target=config.target,
-        fraction=fraction,
-        subset_seed=subset,
-        initialisation_seed=initialisation,
-        split=arm.split,
-        baseline=arm.baseline,
-        tabled=tabled,
-        crossed=crossed,
+        arms=[GridArm(name=a.name, split=a.split, baseline=a.baseline) for a in arms.values()],
+        fractions=fractions,
+        replicates=experiment.replicates,
+        crossed_replicates=crossed if len(crossed) > 1 else [],
+        crossed_fractions=[f for f in fractions if f in wanted] if len(crossed) > 1 else [],
     )

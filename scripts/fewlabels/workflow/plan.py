@@ -72,6 +72,8 @@ class History:
                 seconds = seconds_of(path)
                 if seconds is not None:
                     rule = path.relative_to(folder).parts[0]
+                    # Each pretraining is a rule of its own, and they are unlike each other.
+                    rule = f"pretrain_{path.stem}" if rule == "pretrain" else rule
                     self.times.setdefault(rule, []).append((path.stem, seconds))
 
     def expect(self, job: Job) -> float | None:
@@ -153,8 +155,9 @@ def benchmark_folders(jobs: Sequence[Job]) -> list[Path]:
     found = set()
     for job in jobs:
         parts = Path(job.benchmark).parts
-        if job.rule in parts:
-            found.add(Path(*parts[: parts.index(job.rule)]))
+        folder = "pretrain" if job.rule.startswith("pretrain_") else job.rule
+        if folder in parts:
+            found.add(Path(*parts[: parts.index(folder)]))
     return sorted(found)
 
 

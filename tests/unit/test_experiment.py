@@ -1,0 +1,424 @@
+"""From the listed arms to all that they need, and to the run sheet."""
+
+import pytest
+from configs import check_complaint, load, plan
+
+from fewlabels.core.run_sheet import Run
+from fewlabels.workflow.experiment import dataset_of, pretraining_training
+
+#: A pretraining of one's own on CAM16, and an arm that starts from it.
+OWN_ARM = (
+    "arms: {mine: {title: t, masks: append, encoders: [{encoder: second, trained: all}]}}\n"
+    "experiment: {arms: [mine]}\n"
+)
+TWO_STAGES = OWN_ARM + (
+    "pretraining:\n"
+    "  first: {method: autoencoder, dataset: prcc, channels: [4, 8], latent_size: 6}\n"
+    "  second: {method: supervised, dataset: cam16, start: first, trained: all}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("arms", "datasets", "pretraining", "backbones"),
+    [
+        (["resnet"], ["wbc"], [], ["imagenet_resnet18"]),
+        (["lite"], ["wbc"], [], ["imagenet_efficientnet_lite0"]),
+        (
+            ["combinedNet"],
+            ["wbc", "cam16", "prcc"],
+            ["pRCC_autoencoder", "resnet_cam16"],
+            ["imagenet_resnet18"],
+        ),
+        (
+            ["combinedNetClustered", "resnet"],
+            ["wbc", "cam16", "prcc"],
+            ["pRCC_clustered_resnet", "prcc_cluster_label", "prcc_feature", "resnet_cam16"],
+            ["imagenet_resnet18", "imagenet_vgg16"],
+        ),
+    ],
+)
+def test_only_what_the_listed_arms_need_is_planned(arms, datasets, pretraining, backbones):
+    experiment = plan(f"experiment: {{arms: {arms}}}")
+    assert list(experiment.arms) == arms
+    assert experiment.datasets == datasets
+    assert list(experiment.pretraining) == pretraining
+    assert experiment.backbones == backbones
+    assert {run.arm for run in experiment.runs} == set(arms)
+
+
+def test_a_chain_needs_all_that_it_starts_from():
+    experiment = plan(TWO_STAGES)
+    assert list(experiment.pretraining) == ["first", "second"]
+    assert experiment.datasets == ["wbc", "cam16", "prcc"]
+    assert experiment.backbones == []
+
+
+def test_two_arms_may_share_a_pretraining():
+    experiment = plan(
+        TWO_STAGES + "statistics: {baseline: mine}",
+        "arms: {other: {title: u, masks: off, encoders: [{encoder: first, trained: []}]}}\n"
+        "experiment: {arms: [mine, other]}",
+    )
+    assert list(experiment.pretraining) == ["first", "second"]
+
+
+def test_what_no_listed_arm_needs_may_be_wrong():
+    """Names that lead nowhere, and data sets without what training needs, are looked at when they are used."""
+    experiment = plan(
+        "experiment: {arms: [resnet]}\n"
+        "datasets: {cam16: null, prcc: {holdout: null}, mine: {folder: a}}\n"
+        "backbones: {imagenet_vgg16: null}\n"
+        "arms: {unused: {title: t, masks: off, encoders: [{encoder: nowhere, trained: [x]}]}}\n"
+        "pretraining: {unused: {method: cluster, features: unused, pca_dimensions: 2, clusters: 2}}"
+    )
+    assert experiment.datasets == ["wbc"]
+
+
+def test_the_order_of_declaration_plays_no_part():
+    """Snakemake puts what an overlay names before the rest."""
+    overlay = "pretraining: {resnet_cam16: {seed: 0}}\ndatasets: {prcc: {holdout: 0.2}}"
+    assert list(plan(overlay).pretraining) == list(plan("").pretraining)
+    assert plan(overlay).datasets == plan("").datasets
+
+
+@pytest.mark.parametrize(
+    ("overlay", "parts"),
+    [
+        ("experiment: {arms: [combinednet]}", ["'experiment.arms'", "did you mean 'combinedNet'?"]),
+        (
+            "arms: {resnet: {encoders: [{encoder: imagenet_resnet81, trained: []}]}}",
+            ["arms.resnet.encoders.0.encoder", "did you mean 'imagenet_resnet18'?"],
+        ),
+        (
+            "arms: {resnet: {encoders: [{encoder: qqq, trained: []}]}}",
+            ["arms.resnet.encoders.0.encoder", "known: imagenet_resnet18", "pRCC_autoencoder"],
+        ),
+        (
+            "arms: {resnet: {encoders: [{encoder: prcc_feature, trained: []}]}}",
+            ["arms.resnet.encoders.0.encoder", "gives features", "must give an encoder"],
+        ),
+        (
+            "arms: {resnet: {encoders: [{encoder: resnet_cam16, trained: []}, "
+            "{encoder: resnet_cam16, trained: [layer4]}]}}",
+            ["arms.resnet.encoders", "twice"],
+        ),
+        ("statistics: {baseline: resnett}", ["statistics.baseline", "did you mean 'resnet'?"]),
+        (
+            "backbones: {resnet_cam16: {model: timm/test_vit, weights: random}}",
+            ["pretraining.resnet_cam16", "a backbone has that name"],
+        ),
+        # What pretraining starts from.
+        (
+            "pretraining: {resnet_cam16: {start: imagenet_resnet81}}",
+            ["pretraining.resnet_cam16.start", "did you mean 'imagenet_resnet18'?"],
+        ),
+        (
+            "pretraining: {resnet_cam16: {start: prcc_cluster_label}}",
+            ["pretraining.resnet_cam16.start", "gives labels", "must give an encoder"],
+        ),
+        (
+            "pretraining: {pRCC_clustered_resnet: {labels: prcc_feature}}",
+            ["pretraining.pRCC_clustered_resnet.labels", "must give labels"],
+        ),
+        (
+            "pretraining: {prcc_cluster_label: {features: pRCC_autoencoder}}",
+            ["pretraining.prcc_cluster_label.features", "must give features"],
+        ),
+        (
+            "pretraining: {prcc_cluster_label: {features: prcc_featur}}",
+            ["pretraining.prcc_cluster_label.features", "did you mean 'prcc_feature'?"],
+        ),
+        (
+            "pretraining: {prcc_feature: {start: resnet_cam16}}",
+            ["pretraining.prcc_feature.start", "must be a backbone"],
+        ),
+        (
+            "pretraining: {resnet_cam16: {start: resnet_cam16}}",
+            ["pretraining.resnet_cam16.start", "circle (resnet_cam16 -> resnet_cam16)"],
+        ),
+        (
+            "pretraining: {resnet_cam16: {start: pRCC_clustered_resnet},"
+            " pRCC_clustered_resnet: {start: resnet_cam16}}",
+            [
+                "pretraining.pRCC_clustered_resnet.start",
+                "circle (resnet_cam16 -> pRCC_clustered_resnet -> resnet_cam16)",
+            ],
+        ),
+        # Its data sets.
+        (
+            "pretraining: {resnet_cam16: {dataset: cam17}}",
+            ["pretraining.resnet_cam16.dataset", "did you mean 'cam16'?"],
+        ),
+        (
+            "pretraining: {resnet_cam16: {dataset: prcc}}",
+            ["pretraining.resnet_cam16", "prcc has no labels"],
+        ),
+        (
+            "pretraining: {resnet_cam16: {labels: prcc_cluster_label}}",
+            ["pretraining.resnet_cam16.labels", "give those of cam16"],
+        ),
+        ("datasets: {prcc: {holdout: null}}", ["datasets.prcc", "splits.test or holdout"]),
+        (
+            "datasets: {cam16: {splits: {test: null}}}",
+            ["datasets.cam16", "resnet_cam16", "splits.test or holdout"],
+        ),
+        ("datasets: {prcc: null}", ["pretraining.", ".dataset' names 'prcc'", "cam16"]),
+        # The target's labels and test images.
+        ("target: cam16", ["pretraining.resnet_cam16.dataset", "the target"]),
+        (
+            "target: cam16\npretraining: {resnet_cam16: {dataset: cam16, labels: own},"
+            " own: {method: cluster, features: more, pca_dimensions: 2, clusters: 2},"
+            " more: {method: extract, dataset: cam16, start: imagenet_vgg16, node: classifier.4}}",
+            ["pretraining.resnet_cam16.labels", "the target"],
+        ),
+        (
+            "pretraining: {pRCC_autoencoder: {dataset: wbc}}\n"
+            "experiment: {splits: [given, grouped]}",
+            ["pretraining.pRCC_autoencoder.dataset", "the target", "grouped"],
+        ),
+        # The table.
+        (
+            "table: {figures: {figure6: resnetTwoStage}}",
+            ["table.figures", "'resnetTwoStage'", "did you mean 'resnetTwoStages'?"],
+        ),
+        ("table: {reported: {resnett: 3}}", ["table.reported", "did you mean 'resnet'?"]),
+        ("table: {figures: {figure6: resnet_cam16}}", ["table.figures", "'resnet_cam16'"]),
+        # Sizes.
+        (
+            "pretraining: {pRCC_autoencoder: {channels: [8, 8, 8, 8, 8, 8]}}\nimages: {size: 96}",
+            ["'images.size'", "multiple of 64", "pRCC_autoencoder halves the image 6 times"],
+        ),
+        # Runs.
+        ("subsets: {fractions: [10, 10.0]}", ["models/replicate1/resnet_wbc_10.pt", "twice"]),
+        ("experiment: {replicates: [3, 3]}", ["models/replicate3/resnet_wbc_100.pt", "twice"]),
+        (
+            "experiment: {splits: [given, grouped], arms: [resnet, combinedNet]}\n"
+            "arms: {resnetGrouped: {title: t, masks: append, "
+            "encoders: [{encoder: resnet_cam16, trained: []}]}}",
+            ["arms.resnetGrouped", "choose another"],
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_key(overlay, parts):
+    check_complaint(overlay, parts)
+
+
+@pytest.mark.parametrize(
+    ("overlay", "parts"),
+    [
+        (
+            "training: {classification: {epoch: 3}}",
+            ["unknown key 'epoch'", "training.classification", "did you mean 'epochs'?"],
+        ),
+        (
+            "training: {defaults: {epoch: 3}}",
+            ["unknown key 'epoch'", "training.defaults", "did you mean 'epochs'?"],
+        ),
+        (
+            "arms: {combinedNet: {training: {batchsize: 3}}}",
+            ["'batchsize'", "arms.combinedNet.training", "did you mean 'batch_size'?"],
+        ),
+        ("training: {classification: {epochs: 0}}", ["training.classification.epochs", "is 0"]),
+        ("training: {defaults: {epochs: many}}", ["training.defaults.epochs", "many"]),
+        ("training: {classification: {epochs: '['}}", ["training.classification.epochs"]),
+        ("training: {defaults: {learning_rate: 0}}", ["training.defaults.learning_rate"]),
+        (
+            "training: {classification: {optimizer: adamm}}",
+            ["training.classification.optimizer", "did you mean 'adam"],
+        ),
+        ("arms: {resnet: {training: {epochs: 0}}}", ["arms.resnet.training.epochs", "is 0"]),
+        ("training: {defaults: {min_steps: -1}}", ["training.defaults.min_steps"]),
+        ("training: {defaults: {epochs: null}}", ["missing key 'epochs'", "training.defaults"]),
+    ],
+)
+def test_a_mistake_in_settings_of_training_names_the_section_that_has_it(overlay, parts):
+    check_complaint(overlay, parts)
+
+
+@pytest.mark.parametrize(
+    ("overlay", "parts"),
+    [
+        (
+            "pretraining: {resnet_cam16: {training: {batchsize: 3}}}",
+            [
+                "'batchsize'",
+                "pretraining.resnet_cam16.training",
+                "did you mean 'batch_size'?",
+            ],
+        ),
+        (
+            "pretraining: {resnet_cam16: {training: {epochs: 0}}}",
+            ["pretraining.resnet_cam16.training.epochs"],
+        ),
+        (
+            "pretraining: {resnet_cam16: {training: {selection: last}}}",
+            ["'selection'", "pretraining.resnet_cam16.training"],
+        ),
+    ],
+)
+def test_a_mistake_in_a_pretrainings_settings_names_it(overlay, parts):
+    check_complaint(overlay, parts, lambda text: pretraining_training(load(text), "resnet_cam16"))
+
+
+def test_a_setting_of_no_use_to_the_method_is_refused():
+    overlay = "pretraining: {pRCC_autoencoder: {training: {class_weights: balanced}}}"
+    key = "'pretraining.pRCC_autoencoder.training.class_weights'"
+    check_complaint(
+        overlay,
+        [key, "of no use to the method autoencoder"],
+        lambda text: pretraining_training(load(text), "pRCC_autoencoder"),
+    )
+    # Where it is said for all, it is left alone.
+    config = load("training: {defaults: {class_weights: balanced}}")
+    assert pretraining_training(config, "pRCC_autoencoder").class_weights == "balanced"
+
+
+def test_figures_and_reported_numbers_may_be_of_arms_that_are_not_run():
+    overlay = (
+        "experiment: {arms: [resnet], splits: [given, grouped]}\n"
+        "table: {figures: {figure6: combinedNet, figure7: liteGrouped}, reported: {lite: 90}}"
+    )
+    assert list(plan(overlay).arms) == ["resnet", "resnetGrouped"]
+
+
+def test_settings_of_training_are_laid_over_each_other():
+    overlay = (
+        "training: {defaults: {epochs: 5, batch_size: 6, weight_decay: 0.5},"
+        " classification: {epochs: 7, batch_size: 8}}\n"
+        "arms: {resnet: {training: {epochs: 9, batch_size: null}}, combinedNet: {training: {}}}\n"
+        "pretraining: {resnet_cam16: {training: {epochs: 11}}}"
+    )
+    arms = plan(overlay).arms
+    found = {name: arms[name].training for name in ("resnet", "combinedNet")}
+    assert {
+        name: (settings.epochs, settings.batch_size, settings.weight_decay)
+        for name, settings in found.items()
+    } == {"resnet": (9, 8, 0.5), "combinedNet": (7, 8, 0.5)}
+    settings = pretraining_training(load(overlay), "resnet_cam16")
+    assert (settings.epochs, settings.batch_size, settings.weight_decay) == (11, 6, 0.5)
+
+
+def test_the_data_set_that_a_pretraining_is_made_of():
+    config = load("")
+    names = ("prcc_cluster_label", "prcc_feature", "resnet_cam16")
+    assert [dataset_of(config, name) for name in names] == ["prcc", "prcc", "cam16"]
+
+
+def test_the_run_sheet_of_the_published_experiment():
+    runs = plan("").runs
+    arms = ["resnet", "combinedNet", "combinedNetClustered"]
+    tabled = [run for run in runs if run.tabled]
+    assert [(run.arm, run.fraction, run.replicate) for run in tabled] == [
+        (arm, fraction, seed)
+        for arm in arms
+        for fraction in ("100", "50", "10", "1")
+        for seed in "12345"
+    ]
+    # Behind them, each pair of two of the seeds 1, 2, 3, at 10 and 1 %.
+    pairs = ["1x2", "1x3", "2x1", "2x3", "3x1", "3x2"]
+    assert [(run.arm, run.fraction, run.replicate) for run in runs[len(tabled) :]] == [
+        (arm, fraction, pair) for arm in arms for fraction in ("10", "1") for pair in pairs
+    ]
+    for run in runs:
+        assert run.target == "wbc"
+        assert run.split == "given"
+        assert run.baseline == ("" if run.arm == "resnet" else "resnet")
+        inside = run.fraction in ("10", "1") and run.subset_seed <= 3
+        assert run.crossed == inside
+        assert run.tabled == (run.subset_seed == run.initialisation_seed)
+
+
+def test_files_keep_the_names_of_the_published_experiment():
+    experiment = plan("")
+    models = {run.path("models", "pt") for run in experiment.runs if run.replicate == "1"}
+    for arm in ("resnet", "combinedNet"):
+        for fraction in ("100", "50", "10", "1"):
+            assert f"models/replicate1/{arm}_wbc_{fraction}.pt" in models
+    files = {
+        path.format(name=name)
+        for name, entry in experiment.pretraining.items()
+        for path in entry.files.values()
+    }
+    assert {
+        *("models/pRCC_autoencoder.pt", "models/pRCC_clustered_resnet.pt"),
+        *("models/resnet_cam16.pt", "features/prcc_feature.csv", "clusters/prcc_cluster_label.csv"),
+    } <= files
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        "experiment: {crossed: {replicates: []}}",
+        "experiment: {crossed: {replicates: [1]}}",
+        "experiment: {crossed: {fractions: []}}",
+        "experiment: {crossed: {fractions: [2.5]}}",  # not among the fractions
+        "experiment: {crossed: {replicates: [1, 9]}}",  # not among the replicates
+        "subsets: {source: given}",  # the same for every seed
+    ],
+)
+def test_without_two_seeds_to_cross_there_are_no_crossed_runs(overlay):
+    runs = plan(overlay).runs
+    assert len(runs) == 3 * 4 * 5
+    assert not any(run.crossed for run in runs)
+    assert all(run.tabled for run in runs)
+
+
+def test_crossed_seeds_and_fractions_are_those_of_the_table():
+    overlay = (
+        "experiment: {arms: [resnet], replicates: [4, 2, 6], crossed: {replicates: [9, 2, 4],"
+        " fractions: [5, 10.0]}}\nsubsets: {fractions: [10, 1]}"
+    )
+    runs = plan(overlay).runs
+    assert [run.replicate for run in runs if not run.tabled] == ["2x4", "4x2"]
+    assert [(run.fraction, run.replicate) for run in runs if run.tabled and run.crossed] == [
+        *(("10", "4"), ("10", "2"))
+    ]
+
+
+def test_a_grouped_split_gives_every_listed_arm_a_copy():
+    experiment = plan(
+        "experiment: {arms: [combinedNet, resnet], splits: [given, grouped], replicates: [1]}\n"
+        "subsets: {fractions: [10]}\n"
+        "table: {figures: {figure4: resnet, figure5: resnetGrouped}}"
+    )
+    assert list(experiment.arms) == [
+        *("combinedNet", "resnet", "combinedNetGrouped", "resnetGrouped")
+    ]
+    given, grouped = (experiment.arms[name] for name in ("resnet", "resnetGrouped"))
+    assert (given.split, grouped.split) == ("given", "grouped")
+    assert grouped.title == "without additional information, split by slide"
+    assert grouped.recipe == given.recipe
+    assert grouped.training == given.training
+    # Each is compared with the baseline on its own split.
+    assert experiment.runs == [
+        Run("combinedNet", "wbc", "10", 1, 1, "given", "resnet"),
+        Run("resnet", "wbc", "10", 1, 1, "given"),
+        Run("combinedNetGrouped", "wbc", "10", 1, 1, "grouped", "resnetGrouped"),
+        Run("resnetGrouped", "wbc", "10", 1, 1, "grouped"),
+    ]
+
+
+def test_the_given_split_alone_adds_no_arm():
+    assert list(plan("").arms) == ["resnet", "combinedNet", "combinedNetClustered"]
+
+
+def test_a_baseline_that_is_not_run_compares_nothing():
+    experiment = plan("experiment: {arms: [combinedNet]}")
+    assert {run.baseline for run in experiment.runs} == {""}
+    assert plan("statistics: {baseline: combinedNet}").arms["resnet"].baseline == "combinedNet"
+
+
+def test_a_new_arm_and_fraction_need_the_config_only():
+    experiment = plan(
+        "arms: {mine: {title: t, masks: append, encoders: [{encoder: pRCC_autoencoder, trained: [latent]}]}}\n"
+        "experiment: {arms: [mine, resnet, combinedNet]}\nsubsets: {fractions: [0.5, 33]}"
+    )
+    assert [run.path("models", "pt") for run in experiment.runs][:6:5] == [
+        *("models/replicate1/mine_wbc_0.5.pt", "models/replicate1/mine_wbc_33.pt")
+    ]
+
+
+def test_another_target_names_its_runs():
+    experiment = plan("target: cam16\nexperiment: {arms: [resnet]}")
+    assert experiment.datasets == ["cam16"]
+    assert experiment.runs[0].path("models", "pt") == "models/replicate1/resnet_cam16_100.pt"

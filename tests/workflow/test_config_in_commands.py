@@ -1,0 +1,300 @@
+"""Every value of the config arrives where it belongs: dry runs with every value changed, and what their commands say.
+
+Each printed command is read by its script's own parser, so that a flag that a rule drops, or gives another value, is
+seen in what the script would get.
+"""
+
+import importlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from changed_configs import LAYERS, dry_run
+from conftest import REPOSITORY, copy_repository
+from printed_commands import DryRun, Job, parser_of
+from pydantic import BaseModel
+
+from fewlabels.core.settings import TrainingSettings
+from fewlabels.pretraining.settings import METHODS
+from fewlabels.workflow.config_model import Config
+
+#: Keys of the config that no command shows, and why.
+UNSEEN = {
+    "containers.torch": "shown with --use-apptainer alone: tests/containers",
+    "containers.tools": "shown with --use-apptainer alone: tests/containers",
+    "pretraining.autoencoder.title": "an autoencoder has no table",
+    "pretraining.extract.title": "features have no table",
+    "pretraining.extract.seed": "nothing is drawn",
+    "pretraining.extract.training": "nothing is trained",
+    "pretraining.cluster.title": "pseudo-labels have no table",
+    "pretraining.cluster.training": "nothing is trained",
+}
+#: Options that no rule gives, and why.
+NEVER_GIVEN = {
+    "draw_synthetic_images --mask-share": "the share of the real sets; the config has no key for it",
+    "record_provenance --containers": "given with --use-apptainer alone: tests/containers",
+    "pretrain extract --train-only": "of the target alone, whose pseudo-labels no classifier may use",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value of a changed config is expected: in all jobs of a rule with some wildcards, at one option."""
+
+    run: str
+    key: str
+    jobs: str
+    option: str
+    expected: Any = ...
+
+    @classmethod
+    def of(cls, line: str) -> "Place":
+        """Read a line of expected_places.txt."""
+        place, equals, value = line.partition(" = ")
+        run, key, *jobs, option = place.split()
+        return cls(run, key, " ".join(jobs), option, json.loads(value) if equals else ...)
+
+    def __str__(self) -> str:
+        return f"{self.run}-{self.key}-{self.jobs.replace(' ', '-')}-{self.option}"
+
+
+def lines_of(name: str) -> list[str]:
+    """The lines of a table beside this file, without remarks."""
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+PLACES = [Place.of(line) for line in lines_of("expected_places.txt")]
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory) -> dict[str, DryRun]:
+    """Name -> dry run of a changed config."""
+    return {
+        name: dry_run(copy_repository(tmp_path_factory.mktemp(name)), name) for name in LAYERS
+    }
+
+
+def sections_in(annotation: Any) -> list[type[BaseModel]]:
+    """The sections of a config that an annotation names."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [section for inner in get_args(annotation) for section in sections_in(inner)]
+
+
+def leaves_of(annotation: Any, key: str) -> list[str]:
+    """The keys of values, at and below one; * stands for a name of the user's, pretraining.X for a method."""
+    if key == "training.defaults":
+        annotation = TrainingSettings
+    leaves = []
+    for section in (sections := sections_in(annotation)):
+        # A map or a list of sections has a step in between.
+        step = "" if annotation is section else f".{METHOD_OF.get(section, '*')}"
+        for name, field in section.model_fields.items():
+            leaves += leaves_of(field.annotation, f"{key}{step}.{name}".lstrip("."))
+    return leaves if sections else [key]
+
+
+METHOD_OF = {section: name for name, section in METHODS.items()}
+LEAVES = leaves_of(Config, "")
+
+
+def leaves_at(key: str, config: dict) -> set[str]:
+    """The leaves that a key of a config is, is part of or holds."""
+    section, *rest = key.split(".")
+    if section == "pretraining":
+        rest[0] = config["pretraining"][rest[0]]["method"]
+    elif section in ("datasets", "external", "backbones", "arms"):
+        rest[:1] = ["*"]
+    if rest[1:2] == ["encoders"]:
+        rest[2:3] = ["*"]
+    general = ".".join([section, *rest]) + "."
+    return {
+        leaf
+        for leaf in LEAVES
+        if f"{leaf}.".startswith(general) or general.startswith(f"{leaf}.")
+    }
+
+
+def values_of(config: Any, key: str = "") -> dict[str, Any]:
+    """Key -> value, of all values of a config."""
+    if not isinstance(config, dict) or not config:
+        return {key: config}
+    below = (values_of(value, f"{key}.{name}".lstrip(".")) for name, value in config.items())
+    return {key: value for found in below for key, value in found.items()}
+
+
+def value_at(config: dict, key: str) -> Any:
+    for step in key.split("."):
+        config = config[int(step) if isinstance(config, list) else step]
+    return config
+
+
+DEFAULT = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
+
+
+def test_every_value_of_the_config_is_changed_in_some_run(runs):
+    changed = [values_of(run.config) for run in runs.values()]
+    unchanged = [
+        key
+        for key, value in values_of(DEFAULT).items()
+        # A method says which keys an entry has; all four of them are run.
+        if not key.endswith(".method")
+        and not leaves_at(key, DEFAULT) <= set(UNSEEN)
+        and all(run.get(key) == value for run in changed)
+    ]
+    assert unchanged == []
+
+
+def test_every_key_of_the_model_has_its_place_in_a_command(runs):
+    """A new key of the config must be given a line in expected_places.py, or a reason why no command shows it."""
+    shown = set()
+    for place in PLACES:
+        (leaf,) = leaves_at(place.key, runs[place.run].config)
+        shown.add(leaf)
+    assert shown.isdisjoint(UNSEEN)
+    assert set(LEAVES) == shown | set(UNSEEN)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=str)
+def test_a_value_stands_in_its_place(runs, place):
+    run = runs[place.run]
+    expected = value_at(run.config, place.key) if place.expected is ... else place.expected
+    jobs = run.select(place.jobs)
+    assert [job.value(place.option) for job in jobs] == [expected] * len(jobs)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_provenance_gets_the_whole_config(runs, name):
+    given = runs[name].one("record_provenance").value("config")
+    assert {key: given[key] for key in DEFAULT} == runs[name].config
+
+
+SCRIPTS = sorted(path.stem for path in (REPOSITORY / "scripts").glob("*.py"))
+COMMANDS = [
+    (script, method)
+    for script in SCRIPTS
+    for method in (METHODS if script == "pretrain" else [None])
+    if script != "build_container"  # not part of a run; tests/unit/test_build_container.py
+]
+
+
+def jobs_of(runs: dict[str, DryRun], script: str, method: str | None) -> list[Job]:
+    jobs = [job for run in runs.values() for job in run.jobs]
+    return [job for job in jobs if (job.script, job.method) == (script, method)]
+
+
+@pytest.mark.parametrize(("script", "method"), COMMANDS)
+def test_every_option_of_a_script_is_given_by_its_rule(runs, script, method):
+    """With a value of its own: one that equals the parser's default would hide that the rule has dropped it."""
+    jobs = jobs_of(runs, script, method)
+    assert jobs
+    name = f"{script} {method}" if method else script
+    dropped = [
+        f"{name} {action.option_strings[-1]}"
+        for action in parser_of(script, method)._actions
+        if action.dest != "help"
+        and not any(
+            action.option_strings[-1] in job.options
+            and getattr(job.arguments, action.dest) != action.default
+            for job in jobs
+        )
+    ]
+    assert dropped == [known for known in NEVER_GIVEN if known.startswith(f"{name} ")]
+
+
+def test_every_command_is_known_to_its_script(runs):
+    """Reading a command with the parser fails on an unknown option and on a missing one that is required."""
+    jobs = [job for run in runs.values() for job in run.jobs]
+    assert {job.script for job in jobs} == {script for script, _ in COMMANDS}
+    for job in jobs:
+        assert vars(job.arguments)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_job_waits_for_every_file_that_its_command_names(runs, name):
+    run = runs[name]
+    made = {path for job in run.jobs for path in job.listed("output")}
+    for job in run.jobs:
+        own = {*job.listed("output"), *job.listed("log")}
+        named = {word.removeprefix("slide_only=") for word in job.words} & made
+        assert named - own <= set(job.inputs), job.rule
+        assert job.log in job.listed("log")
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_job_depends_on_its_script_and_on_what_that_imports(runs, name):
+    modules_of = importlib.import_module("fewlabels.workflow.dependencies").modules_of
+    folder = REPOSITORY / "scripts"
+    for job in runs[name].jobs:
+        more = [folder / f"fewlabels/pretraining/{job.method}.py"] if job.method else []
+        modules = modules_of(folder / f"{job.script}.py", folder / "fewlabels", *more)
+        expected = [path.relative_to(REPOSITORY).as_posix() for path in modules]
+        assert sorted(job.program) == sorted([f"scripts/{job.script}.py", *expected])
+
+
+@pytest.mark.parametrize("line", lines_of("expected_inputs.txt"))
+def test_a_job_reads_these_files(runs, line):
+    """Also those that its command does not name, as scripts find them beside others, or that it only waits for."""
+    jobs, _, paths = line.partition(":")
+    for job in runs["drawn"].select(jobs):
+        assert sorted(job.inputs) == sorted(paths.split())
+
+
+ARMS = [
+    f"{arm}{suffix}"
+    for suffix in ("", "Grouped")
+    for arm in ("combinedNet", "resnetTwoStages", "resnet", "lite", "combinedNetClustered")
+]
+TABLED = [f"replicate{r}/{arm}_cam16_{f}" for arm in ARMS for f in ("60", "7.5") for r in (4, 7, 9)]
+CROSSED = [f"replicate{r}/{arm}_cam16_7.5" for arm in ARMS for r in ("4", "4x9", "9", "9x4")]
+CLASSIFIERS = ["kidney_resnet", "pRCC_clustered_resnet", "resnet_cam16"]
+ENCODERS = [*CLASSIFIERS, "kidney_autoencoder", "pRCC_autoencoder"]
+EXTERNAL = [f"{run}_on_{name}" for run in TABLED for name in ("TestA", "TestB")]
+INDEXES = [f"out/images/{name}_index.csv" for name in ("cam16", "TestA", "TestB")]
+
+
+def files(folder: str, names: list[str], ending: str = "csv") -> list[str]:
+    return [f"out/{folder}/{name}.{ending}" for name in names]
+
+
+TEST_SETS = ["out/runs.csv", *INDEXES, *files("predictions", [*TABLED, *EXTERNAL])]
+#: Rule -> input files, of those that read the files of many runs.
+OF_MANY_RUNS = {
+    "evaluate": [
+        *TEST_SETS,
+        *files("predictions", [*CLASSIFIERS, "slide_only"]),
+        *files("history", [*TABLED, *CLASSIFIERS]),
+        *files("validation", TABLED),
+    ],
+    "compare": TEST_SETS,
+    "spread": ["out/runs.csv", *files("predictions", CROSSED)],
+    "collect_costs": [
+        "out/runs.csv",
+        *files("records", sorted({*TABLED, *CROSSED, *ENCODERS}), "json"),
+    ],
+    "plot_curves figure=figure4": [
+        "out/runs.csv",
+        *files("history", [run for run in TABLED if "/lite_" in run]),
+    ],
+    "summarize_benchmarks": [
+        *("out/summary.csv", "out/summary.md", "out/figures/figure4.png", "out/figures/figure5.png"),
+        *files("figures/confusion", ARMS, "png"),
+    ],
+}
+
+
+@pytest.mark.parametrize("jobs", OF_MANY_RUNS)
+def test_a_job_waits_for_every_run_that_it_reads(runs, jobs):
+    assert set(runs["drawn"].one(jobs).inputs) == set(OF_MANY_RUNS[jobs])
+
+
+def test_a_run_makes_all_results(runs):
+    names = ["summary.csv", "summary.md", "comparisons.csv", "spread.csv", "costs.csv"]
+    names += ["provenance.json", "benchmarks.csv", "leakage/leakage.md", "leakage/slide_only.csv"]
+    names += ["figures/figure4.png", "figures/figure5.png", "masked/cam16_contact_sheet.png"]
+    expected = [*(f"out/{name}" for name in names), *files("figures/confusion", ARMS, "png")]
+    assert sorted(runs["drawn"].wanted) == sorted(expected)
