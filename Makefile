@@ -37,11 +37,13 @@ test: $(INSTALLED) lint ## linters, unit tests, the workflow end to end on tiny 
 test-fast: $(INSTALLED) ## unit tests only
 	$(RUN) pytest tests/unit
 
-lint: $(INSTALLED) ## check style and the workflow's own rules
+lint: $(INSTALLED) ## check style, which module may import which, types, and the workflow's own rules
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
+	$(RUN) PYTHONPATH=scripts lint-imports --no-logo
 	$(RUN) snakefmt --check Snakefile rules
 	$(RUN) snakemake --lint
+	$(RUN) mypy
 
 format: $(INSTALLED) ## bring the sources into shape
 	$(RUN) ruff check --fix .

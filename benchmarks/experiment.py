@@ -4,8 +4,8 @@
   python benchmarks/experiment.py --full-size --device cuda    synthetic images of the published sizes and numbers
 
 Floor of a stage: the operations that its networks need, at the rate of matrix products that the same jobs measure.
-Of the whole: all floors, spread over --cores, against the wall time. With a GPU, its use is read from nvidia-smi twice a
-second, and a stage's share of the peak is printed in place of its floor.
+Of the whole: all floors, spread over --cores, against the wall time. With a GPU, its use is read from nvidia-smi twice
+a second, and a stage's share of the peak is printed in place of its floor.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """WBC fine-tuning at one fraction: the plain loop against this workflow, same images, same updates, same blocks.
 
 The plain loop runs --plain-epochs after a first one, and the median of these stands for the rest; the workflow's steps
-run in full (indexing, packing, feature cache, training; each a process of its own). The plain loop is timed in PyTorch's
-default memory format, as most write it, and in channels last; the last line is against the faster. --full runs it in
-full, so that accuracies can be compared.
+run in full (indexing, packing, feature cache, training; each a process of its own). The plain loop is timed in
+PyTorch's default memory format, as most write it, and in channels last; the last line is against the faster. --full
+runs it in full, so that accuracies can be compared.
 """
 
 import argparse

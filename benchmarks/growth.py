@@ -1,7 +1,7 @@
 """How time and memory grow with the number of images: indexing, packing, training.
 
-Packing: the same 100 pictures of 575 pixels under as many names as asked for (--images 1000 10000; 100000 needs 15 GB of
-disk for the array), to 224 pixels. Training: feature cache and two epochs, at 64 pixels.
+Packing: the same 100 pictures of 575 pixels under as many names as asked for (--images 1000 10000; 100000 needs 15 GB
+of disk for the array), to 224 pixels. Training: feature cache and two epochs, at 64 pixels.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Why `compute.precision: auto` trains networks with depthwise convolutions in float32 on a CPU.
 
-Training steps and evaluation of an EfficientNet-Lite0 (depthwise) and a ResNet-18 (none), from random weights, in float32
-and in bfloat16, channels last: medians of --repeats batches after two to warm up, in ms per image. What `auto` chooses on
-this machine stands in the last column.
+Training steps and evaluation of an EfficientNet-Lite0 (depthwise) and a ResNet-18 (none), from random weights, in
+float32 and in bfloat16, channels last: medians of --repeats batches after two to warm up, in ms per image. What `auto`
+chooses on this machine stands in the last column.
 """
 
 import argparse

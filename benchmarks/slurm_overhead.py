@@ -1,10 +1,10 @@
 """What a job of its own costs a short run on SLURM, and what several runs per job save.
 
 Needs a SLURM (bash tests/slurm/setup_slurm.sh start) and the images (make containers). The same short runs are trained
-in containers on this machine, two at a time, as one SLURM job each, and as `groups` of --per-job runs; the jobs ask for a
-GPU, of which that SLURM has one, and so run one after another. The overhead of a run is its share of the time from the
-first job's start to the last one's end, over what its step took; the rest of the wall time (submission, the wait for the
-last poll) comes once per sweep.
+in containers on this machine, two at a time, as one SLURM job each, and as `groups` of --per-job runs; the jobs ask for
+a GPU, of which that SLURM has one, and so run one after another. The overhead of a run is its share of the time from
+the first job's start to the last one's end, over what its step took; the rest of the wall time (submission, the wait
+for the last poll) comes once per sweep.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Images per second of training and of evaluation on a WBC folder, at 100 and 10 % of its labels, beside the plain loop.
+"""Images per second of training and of evaluation on a WBC folder, at 100 and 10 % of its labels, beside a plain loop.
 
   python benchmarks/throughput.py --data FOLDER/WBC_100
 

@@ -139,8 +139,11 @@ def external_flag(wildcards):
 
 
 def folder_of(dataset):
-    """Where a data set's paths start from: its folder, or the data root of a table."""
-    return os.path.join(data_root(), layout_of(dataset).folder or "")
+    """Where a data set's paths start from: its folder, or the data root of a table, if that lies below it."""
+    layout = layout_of(dataset)
+    if layout.table and os.path.isabs(layout.table):
+        return os.path.dirname(layout.table)
+    return os.path.join(data_root(), layout.folder or "")
 
 
 def is_drawn(dataset):
@@ -212,15 +215,12 @@ def given_listing(wildcards):
     return hash_of_images(given_folder(wildcards), as_json(layout_of(TARGET).plain()))
 
 
-RUN_OF = {run.path(""): run for run in RUNS}
+RUN_OF = {(run.arm, run.fraction, run.replicate): run for run in RUNS}
 
 
 def run_of(wildcards):
     """The row of the run sheet that the wildcards of a run name."""
-    name = RUN.format(
-        **{key: wildcards[key] for key in ("replicate", "arm", "fraction")}
-    )
-    return RUN_OF[f"/{name}.csv"]
+    return RUN_OF[wildcards.arm, wildcards.fraction, wildcards.replicate]
 
 
 def arm_of(wildcards):
@@ -295,7 +295,13 @@ def encoder_file(name):
     """Where the weights of an encoder lie."""
     if name in CONFIG.backbones:
         return weights_file(name)
-    return "<results>/" + CONFIG.pretraining[name].files["checkpoint"].format(name=name)
+    return pretraining_file(name, "checkpoint")
+
+
+def pretraining_file(name, output):
+    """One of the files that a pretraining writes."""
+    path = CONFIG.pretraining[name].files[output].format(name=name)
+    return f"<results>/{path}"
 
 
 def encoder_checkpoints(wildcards):

@@ -99,8 +99,7 @@ def pretraining_inputs(name):
         if below and gives in ("encoder", "backbone"):
             found[key] = encoder_file(below)
         elif below:
-            path = PRETRAINING[below].files[gives].format(name=below)
-            found[key] = f"<results>/{path}"
+            found[key] = pretraining_file(below, gives)
     if isinstance(entry, Cluster) and true_types(dataset_of(CONFIG, name)):
         found["true_types"] = true_types(dataset_of(CONFIG, name))
     return found
@@ -124,8 +123,7 @@ def pretraining_gates(name):
 
 def pretraining_outputs(name):
     return {
-        output: f"<results>/{path.format(name=name)}"
-        for output, path in PRETRAINING[name].files.items()
+        output: pretraining_file(name, output) for output in PRETRAINING[name].files
     }
 
 

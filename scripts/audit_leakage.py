@@ -1,11 +1,11 @@
 """Look for what training and test images share: pictures, slides, microscope fields.
 
-Compared are the splits of each data set with each other, the pretraining sets with the test images of the target, all of
-them with the external test sets, and the target's training images with themselves (validation images are drawn from them).
-Looked for, in this order, an image pair being listed under the first that fits:
+Compared are the splits of each data set with each other, the pretraining sets with the test images of the target, all
+of them with the external test sets, and the target's training images with themselves (validation images are drawn from
+them). Looked for, in this order, an image pair being listed under the first that fits:
   bytes            the same file
   pixels           the same pixels in another file
-  near_duplicates  the same picture flipped, turned by right angles, encoded anew, resized (see fewlabels/audit/duplicates.py)
+  near_duplicates  the same picture flipped, turned, encoded anew, resized (see fewlabels/audit/duplicates.py)
   slide, field     images of one slide, of one microscope field, by their names
 Writes all findings (pairs), counts in words (report), and the pairs of pictures side by side (thumbnails).
 What a finding leads to is decided by check_leakage.

@@ -2,8 +2,8 @@
 
 Writes an array (.npy) with every view that training can draw (flips and right angles: 8) of the training images, the
 test images as they are, and with --masked the masked copies of both; and a JSON header beside it. Where the array would
-be larger than --budget-gb, or the network can't be cut behind its frozen blocks, both say so by being empty, and training
-computes the same on the fly.
+be larger than --budget-gb, or the network can't be cut behind its frozen blocks, both say so by being empty, and
+training computes the same on the fly.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from fewlabels.networks.checkpoints import load_encoder
 from fewlabels.networks.checks import cut_block
 from fewlabels.networks.encoder import Encoder
 from fewlabels.training import run_files
-from fewlabels.training.augmentation import apply_views, possible_views
+from fewlabels.training.augmentation import apply_views, exact_views
 from fewlabels.training.feature_cache import ActivationHeader, write_activations
 from fewlabels.training.runtime import Runtime, add_compute_arguments, start
 
@@ -98,10 +98,10 @@ def run(arguments: argparse.Namespace) -> None:
     source = open_pictures([arguments.images, *([arguments.masked] if arguments.masked else [])])
     encoder, _ = load_encoder(arguments.checkpoint, source.size)
     encoder.open_blocks(arguments.trained)
-    encoder.to(runtime.device, memory_format=torch.channels_last)
+    runtime.place(encoder)
     encoder.train()
     block = cut_block(encoder)
-    drawn = possible_views(arguments.flips, arguments.rotation)
+    drawn = exact_views(arguments.flips, arguments.rotation)
     header = ActivationHeader(
         encoder=arguments.encoder,
         last_block=block or "",

@@ -12,6 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from fewlabels.audit.leakage import KINDS
 from fewlabels.core.cli import make_parser, run_script
@@ -69,8 +70,8 @@ def run(arguments: argparse.Namespace) -> None:
     counts = Counter(
         (row["kind"], *(row[key] for key in SETS), consequence(row, policy)) for row in rows
     )
-    table = [
-        dict(zip(["kind", *SETS, "consequence"], key, strict=True)) | {"count": count}
+    table: list[dict[str, Any]] = [
+        {**dict(zip(["kind", *SETS, "consequence"], key, strict=True)), "count": count}
         for key, count in counts.items()
     ]
     for row in table:

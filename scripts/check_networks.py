@@ -2,8 +2,8 @@
 
 --networks is a JSON list. An entry has the "key" in the config and the "architecture", as in a checkpoint's
 metadata; and, for an encoder, its "name" and its blocks open for updates, "trained" (a list, or "all"); for features,
-the "node". Nothing is downloaded and no weights are made. The record has one row per entry: key, model, blocks (open ones,
-or the node), cut (the block behind which activations are kept, if any).
+the "node". Nothing is downloaded and no weights are made. The record has one row per entry: key, model, blocks (open
+ones, or the node), cut (the block behind which activations are kept, if any).
 """
 
 import argparse

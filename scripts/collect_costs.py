@@ -1,10 +1,11 @@
 """Collect what each training took, from its record and, where there is one, its benchmark file.
 
 Writes a CSV with one row per training:
-  model, fraction, replicate, seconds, images_per_second, device, peak_memory_mb, peak_gpu_mb, job_seconds, job_memory_mb
+  model, fraction, replicate, seconds, images_per_second, device, peak_memory_mb, peak_gpu_mb, job_seconds,
+  job_memory_mb
 replicate is a seed, or <subset seed>x<initialisation seed> of a crossed run. seconds is the script's own wall time,
-peak_memory_mb its process's, peak_gpu_mb what it held on the GPU at most; job_seconds and job_memory_mb (resident memory) are those
-of the whole job as Snakemake saw it. Empty where nothing tells. All of it differs between equal runs.
+peak_memory_mb its process's, peak_gpu_mb what it held on the GPU at most; job_seconds and job_memory_mb (resident
+memory) are those of the whole job as Snakemake saw it. Empty where nothing tells. All of it differs between equal runs.
 """
 
 import argparse

@@ -1,15 +1,17 @@
 """Compare every arm with its baseline, as the run sheet names it, fraction by fraction.
 
-Writes a CSV with one row per arm, fraction, test set and metric (accuracy, macro_f1), replicate=mean, and one per replicate:
+Writes a CSV with one row per arm, fraction, test set and metric (accuracy, macro_f1), replicate=mean, and one per
+replicate:
   arm, baseline, fraction, test_set, metric, replicate
   replicates, units, images          sizes; a unit is a group (slide), or an image where there are few groups
-  difference, low, high, error, df   arm minus baseline in points, its interval of the level 1 - alpha, standard error and
-                                     degrees of freedom, from replicates and test images together
-  p_difference, p_equivalence        two-sided test of no difference; two one-sided tests of a difference of --margin or more
+  difference, low, high, error, df   arm minus baseline in points, its interval of the level 1 - alpha, standard error
+                                     and degrees of freedom, from replicates and test images together
+  p_difference, p_equivalence        two-sided test of no difference; two one-sided tests of one of --margin or more
   p_difference_holm, p_equivalence_holm   adjusted over all arms and fractions of that metric and test set
   equivalent, verdict                better | worse | equivalent within <margin> | undecided; by the adjusted p values
-  needed_replicates, needed_images   of an undecided one: how many would decide if the present difference is the true one
-  only_arm, only_baseline, p_mcnemar images that only one of the two classified rightly; exact McNemar test, per replicate
+  needed_replicates, needed_images   of an undecided one: how many would decide if the difference seen is the true one
+  only_arm, only_baseline, p_mcnemar images that only one of the two classified rightly; exact McNemar
+                                     test, per replicate
   state                              what limits the comparison, or why there is none
 See docs/statistics.md.
 """
@@ -91,9 +93,11 @@ def family(
         if reason:
             found = Comparison({"state": reason})
         else:
-            pair = [[scored for scored in side if scored] for side in (mine, other)]
-            found = compare(*pair, metric)
-            rows = difference_rows(*pair, replicates, metric)
+            arms, baselines = (
+                [scored for scored in side if scored is not None] for side in (mine, other)
+            )
+            found = compare(arms, baselines, metric)
+            rows = difference_rows(arms, baselines, replicates, metric)
             single += [common | row for row in rows]
         found.row = {**common, "replicate": "mean", **found.row}
         comparisons.append(found)

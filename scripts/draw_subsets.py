@@ -1,7 +1,7 @@
 """Choose the training images of one fraction and one replicate.
 
-Writes a CSV with one row per image: id, label, mask (1 where the subset uses the image's mask), part (train, or validation:
-not trained on, but used to choose the epoch; see --validation-share and fewlabels/data/subsets.py).
+Writes a CSV with one row per image: id, label, mask (1 where the subset uses the image's mask), part (train, or
+validation: not trained on, but used to choose the epoch; see --validation-share and fewlabels/data/subsets.py).
 Drawn: nested and stratified, floor(fraction x images) images and floor(fraction x masks) masks of each class,
 at least one image of each (see fewlabels/data/subsets.py). Given (--given-folder): the images whose class and file
 name stand in the training folders of <given folder>, in the layout of the full set, with the masks that stand there;

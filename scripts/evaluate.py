@@ -7,8 +7,8 @@ Writes a CSV with one row per model and metric:
   selection  last, or, with --selection validation where there were enough images for it, validation: the epoch of the
              predictions; best_test: the epoch that is best on the test images, as published (metrics accuracy, epoch,
              and optimism = best minus that of the predictions)
-  metric     per cent: accuracy, macro_f1, balanced_accuracy, mcc, kappa, {precision,recall,f1}_<class>, macro_auroc, ece,
-             ece_scaled, optimism; as they are: nll, nll_scaled, brier, brier_scaled, temperature, epoch
+  metric     per cent: accuracy, macro_f1, balanced_accuracy, mcc, kappa, {precision,recall,f1}_<class>, macro_auroc,
+             ece, ece_scaled, optimism; as they are: nll, nll_scaled, brier, brier_scaled, temperature, epoch
   n          test images; empty where replicate=mean
   low, high  interval of the level 1 - alpha, by the method in the column interval: wilson, bootstrap_groups,
              bootstrap_images, combined_groups or combined_images (replicates and test images together)

@@ -1,9 +1,9 @@
 """Write the run sheet: every classifier of the target that is trained, one row each.
 
-Columns: arm, target, fraction, subset_seed, initialisation_seed, split, baseline, tabled, crossed. The order of the rows
-is that of all tables. --grid is a JSON object with target, arms (a list of name, split and baseline), fractions and
-replicates (seeds), of which every combination is a run, and crossed_fractions and crossed_replicates, of which every
-arm and fraction is run with each pair of two different seeds as well.
+Columns: arm, target, fraction, subset_seed, initialisation_seed, split, baseline, tabled, crossed. The order of the
+rows is that of all tables. --grid is a JSON object with target, arms (a list of name, split and baseline), fractions
+and replicates (seeds), of which every combination is a run, and crossed_fractions and crossed_replicates, of which
+every arm and fraction is run with each pair of two different seeds as well.
 """
 
 import argparse

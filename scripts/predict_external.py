@@ -7,8 +7,6 @@ Writes one row per image: id, label, predicted, p_<class>.
 import argparse
 from collections.abc import Sequence
 
-import torch
-
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv
@@ -42,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     test_set = None
     if metadata.get("state") != "diverged":
         test_set = run_files.select(samples, classes, source, "off", runtime)
-    model.to(runtime.device, memory_format=torch.channels_last)
+    runtime.place(model)
     ids = [sample.id for sample in samples]
     run_files.write_predictions(arguments.predictions, ids, test_set, classes, model, runtime)
 

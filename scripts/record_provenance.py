@@ -1,9 +1,9 @@
 """Record what a summary was made from and by.
 
-Writes a JSON with: SHA-256 of the tables (tables); of the whole config, as JSON with sorted keys (config); of the images, over
-each index's ids, splits, labels and hashes of pixels and masks (images); the code (`git describe --always --dirty` where git and a repository are there, and
-SHA-256 over scripts/); container images, if it ran in any; devices and versions that the records of the trainings
-name; versions of this step's packages; and the seeds.
+Writes a JSON with: SHA-256 of the tables (tables); of the whole config, as JSON with sorted keys (config); of the
+images, over each index's ids, splits, labels and hashes of pixels and masks (images); the code (`git describe --always
+--dirty` where git and a repository are there, and SHA-256 over scripts/); container images, if it ran in any; devices
+and versions that the records of the trainings name; versions of this step's packages; and the seeds.
 """
 
 import argparse

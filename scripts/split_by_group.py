@@ -1,8 +1,8 @@
 """Split the labelled images anew, so that no slide has images in both train and test.
 
-Writes the index with another column split, about as many test images as the given split has, and classes as evenly shared
-as whole slides allow (scikit-learn's StratifiedGroupKFold). An image whose name tells no slide is a slide of its own; two such
-with equal pixels are one. Rows of a validation split stay as they are.
+Writes the index with another column split, about as many test images as the given split has, and classes as evenly
+shared as whole slides allow (scikit-learn's StratifiedGroupKFold). An image whose name tells no slide is a slide of its
+own; two such with equal pixels are one. Rows of a validation split stay as they are.
 """
 
 import argparse

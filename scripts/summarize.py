@@ -4,8 +4,8 @@ summary.csv has the columns table, arm, fraction, replicate, selection, metric, 
 verdict, state, test_set:
   table      1: the target's classifiers and baselines; 2, 3, ...: the pretrained classifiers of --tables, in that order
   replicate  a seed, or mean: over all replicates; empty where one was diverged
-  selection  last: the last epoch, no choice made on the test set (validation: the epoch that is best on validation images);
-             best_test: the best epoch on the test set, as published
+  selection  last: the last epoch, no choice made on the test set (validation: the epoch that is best on validation
+             images); best_test: the best epoch on the test set, as published
   value      per cent, but for nll, brier, temperature, epoch and the clusters' own metrics
   n          test images; empty where replicate=mean
   reported   the published number, beside best_test accuracy

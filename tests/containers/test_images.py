@@ -135,6 +135,17 @@ def test_an_ordinary_user_can_run_it(image):
         shutil.rmtree(folder)
 
 
+def test_packaged_weights_are_inside(images):
+    text = (
+        "from fewlabels.networks.packaged_weights import packaged_file, packaged_weights;"
+        " print(packaged_file(packaged_weights('timm/tf_efficientnet_lite0')))"
+    )
+    printed = inside(images["torch"], "python", "-c", text, folder=REPOSITORY / "scripts")
+    path = printed.splitlines()[-1]
+    assert path.startswith("/opt/venv/lib/python3.11/site-packages/")
+    assert path.endswith("efficientnet-lite0-57934424.pth")
+
+
 def test_cuda_without_a_gpu_fails_with_the_remedy(images, tmp_path):
     text = "from fewlabels.training.runtime import start; start('cuda', 'float32', 1)"
     done = run(

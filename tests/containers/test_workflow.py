@@ -1,10 +1,14 @@
 """The whole workflow, every step in its container, gives the table that it gives without."""
 
+import json
 import re
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 from machines import OVERLAY, REPOSITORY, copy_repository, run, snakemake, tables
+from PIL import Image
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +43,48 @@ def test_every_job_ran_in_a_container(folder):
         "pathvars={results: results/contained, resources: resources/contained}",
     )
     assert "Nothing to be done" in again
+
+
+@pytest.fixture
+def outside():
+    """A folder that no container sees by itself, as it does /tmp."""
+    with tempfile.TemporaryDirectory(dir="/srv") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("layout", ["folder", "table"])
+def test_images_outside_the_working_folder_are_seen(folder, outside, layout):
+    """Those that a table names, too, which need not lie beside it."""
+    rows = []
+    for split in ("train", "test"):
+        for name in ("0", "blast"):
+            for shade in (60, 90, 120):
+                path = outside / "images/cells" / split / name / f"{shade}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", (32, 32), (shade, len(split), len(name))).save(path)
+                rows.append(f"../images/cells/{split}/{name}/{shade}.png;{name};{split}")
+    (outside / "tables").mkdir()
+    (outside / "tables/cells.csv").write_text("\n".join(["path;label;split", *rows]))
+    layouts = {
+        "folder": {
+            **{"folder": f"{outside}/images/cells", "images": "{split}/{class}"},
+            "splits": {"train": "train", "test": "test"},
+        },
+        "table": {"table": f"{outside}/tables/cells.csv"},
+    }
+    cells = {"classes": ["blast", "0"], **layouts[layout]}
+    (folder / "outside.json").write_text(
+        json.dumps(
+            {
+                **{"target": "cells", "datasets": {"cells": cells}},
+                **{"pathvars": {"results": f"results/{layout}"}, "experiment": {"arms": ["lite"]}},
+            }
+        )
+    )
+    index, packed = (f"results/{layout}/images/cells{end}" for end in ("_index.csv", ".npy"))
+    options = ("--use-apptainer", "--cores", "2", "--configfile", "outside.json")
+    snakemake(folder, packed, *options)
+    assert len((folder / index).read_text().splitlines()) == 1 + 12
 
 
 @pytest.mark.parametrize("damage", ["missing", "stale", "damaged"])

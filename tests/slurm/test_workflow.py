@@ -6,7 +6,7 @@ import pytest
 from machines import OVERLAY, checked, copy_repository, snakemake, tables
 
 # Every GPU rule asks for one by --gpus; this one as on clusters that only know --gres.
-GRES_RULE = "prcc_features"
+GRES_RULE = "pretrain_prcc_feature"
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +59,20 @@ def test_the_workflow_ends_with_the_summary(output, folder):
 def test_jobs_run_with_their_resources_and_names_that_tell_the_run(output, jobs_before):
     jobs = finished_jobs(jobs_before)
     names = {re.sub("_wildcards.*", "", comment).removeprefix("rule_") for comment in jobs}
-    assert {"train_wbc", "train_cam16", "prcc_features", "pack_images", "summarize"} <= names
+    assert {
+        "train_classifier",
+        "pretrain_resnet_cam16",
+        GRES_RULE,
+        "pack_images",
+        "summarize",
+    } <= names
     assert {job["state"] for job in jobs.values()} == {"COMPLETED"}
-    run = next(job for name, job in jobs.items() if "train_wbc" in name)
+    run = next(job for name, job in jobs.items() if "train_classifier" in name)
     assert run["per_job"] in ("gres:gpu:1", "gpu:1")
     assert run["memory"] == "8000M" and run["limit"] == "8:00:00"
-    assert any(all(word in name for word in ("train_wbc", "resnet", "10", "1")) for name in jobs)
+    assert any(
+        all(word in name for word in ("train_classifier", "resnet", "10", "1")) for name in jobs
+    )
     by_gres = next(job for name, job in jobs.items() if GRES_RULE in name)
     assert by_gres["per_job"] in ("N/A", "") and "gpu:1" in by_gres["per_node"]
     assert "gpu" not in next(job for name, job in jobs.items() if "summarize" in name)["per_job"]

@@ -11,7 +11,8 @@ CPU = Runtime(torch.device("cpu"), torch.float32, 1)
 
 
 def images_of(pixels: np.ndarray, labels: np.ndarray | None = None) -> ImageSet:
-    """The set of images uint8 (n, size, size, 3), with labels int (n,), or without."""
+    """The set of images uint8 (n, size, size, 3), with labels int (n,), or without: all 0."""
+    labels = np.zeros(len(pixels)) if labels is None else labels
     return image_set(stored_rows([pixels], range(len(pixels)), CPU.device), labels, CPU)
 
 

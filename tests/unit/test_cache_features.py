@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from builders import ON_CPU, call, failure, train, write_subset
+from builders import ON_CPU, call, failure, train, write_autoencoder, write_subset
 
 import train_classifier
 from fewlabels.core.files import read_csv, write_csv
@@ -12,6 +12,13 @@ from fewlabels.training.feature_cache import open_activations
 
 ENCODER = "imagenet_resnet18"
 ALL_VIEWS = {"train": True, "test": True, "flips": True, "rotation": "right_angles"}
+
+
+@pytest.fixture(scope="module")
+def checkpoints(resnet_weights, tmp_path_factory):
+    """Two encoders: a small one, where any will do."""
+    path = tmp_path_factory.mktemp("weights") / "small.pt"
+    return {"small": write_autoencoder(path), ENCODER: resnet_weights}
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +87,18 @@ def test_every_row_is_what_the_frozen_blocks_make_of_its_picture_and_view(
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("mask_use", ["off", "replace", "append"])
+@pytest.mark.parametrize(
+    ("encoder", "mask_use"),
+    [("small", "off"), ("small", "replace"), ("small", "append"), (ENCODER, "append")],
+)
 def test_training_from_them_is_training_from_pixels(
-    options, wbc_data, resnet_weights, tmp_path, monkeypatch, mask_use, precision
+    options, checkpoints, wbc_data, tmp_path, monkeypatch, encoder, mask_use, precision
 ):
     """The same losses within the precision's rounding; exactly the same order, views and labels."""
-    made = options | {"precision": precision, "features": tmp_path / "a.npy"}
-    assert call("cache_features", **made, **wbc_data.masked, **ALL_VIEWS) == 0
+    trained = {"small": ["conv2", "latent"], ENCODER: ["layer4.1"]}[encoder]
+    made = {"encoder": encoder, "checkpoint": checkpoints[encoder], "trained": trained}
+    made |= {"precision": precision, "features": tmp_path / "a.npy", **ALL_VIEWS}
+    assert call("cache_features", **options | made, **wbc_data.masked) == 0
     subset = write_subset(tmp_path / "subset.csv", wbc_data.rows("train"))
     losses = {}
     for name, given in (("pixels", {}), ("features", {"features": [tmp_path / "a.npy"]})):
@@ -94,7 +106,7 @@ def test_training_from_them_is_training_from_pixels(
             monkeypatch.setattr(train_classifier.run_files, "pixels_of", None)
         out = train(
             *(wbc_data, tmp_path / name, subset),
-            {ENCODER: (resnet_weights, ["layer4.1"])},
+            {encoder: (checkpoints[encoder], trained)},
             mask_use=mask_use,
             precision=precision,
             **given,
@@ -149,15 +161,15 @@ def test_a_wholly_frozen_encoder_gives_its_features(options, wbc_data, resnet_we
     torch.testing.assert_close(file.values, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_nothing_is_kept_where_the_first_block_is_open(options, wbc_data, resnet_weights, tmp_path):
+def test_nothing_is_kept_where_the_first_block_is_open(options, checkpoints, wbc_data, tmp_path):
     """The file is empty, and a training that is given it computes the same without."""
     path = tmp_path / "a.npy"
-    changed = options | {"trained": ["conv1"], **ALL_VIEWS, "features": path}
-    assert call("cache_features", **changed) == 0
+    small = {"encoder": "small", "checkpoint": checkpoints["small"], "trained": ["conv1"]}
+    assert call("cache_features", **options | small, **ALL_VIEWS, features=path) == 0
     assert len(np.load(path)) == 0
     assert open_activations(path).header.pictures == []
     subset = write_subset(tmp_path / "subset.csv", wbc_data.rows("train")[::6])
-    encoders = {ENCODER: (resnet_weights, ["conv1"])}
+    encoders = {"small": (checkpoints["small"], ["conv1"])}
     histories = [
         (train(wbc_data, tmp_path / name, subset, encoders, **given) / "history.csv").read_bytes()
         for name, given in (("without", {}), ("with", {"features": [path]}))

@@ -24,8 +24,9 @@ VALIDATION, TEST = 10, 9  # images
 
 
 class Scripted(nn.Linear):
-    """A head whose answers in each epoch are given: images in the set (which tells the sets apart) -> epoch -> (right, margin).
+    """A head whose answers in each epoch are given.
 
+    Images in the set (which tells the sets apart) -> epoch -> (right, margin).
     All labels are 0; the first ``right`` images are answered so, the others with 1, each by ``margin``.
     """
 

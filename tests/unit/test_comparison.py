@@ -158,9 +158,10 @@ def simulate(generator: np.random.Generator, shift: float, tables: int = TABLES)
 def verdicts(tables: np.ndarray, margin: float = 1.0) -> list[list[dict]]:
     """Rows of each table, by the code that the workflow runs."""
     found = []
-    with patch(
-        "gc.collect"
-    ):  # statsmodels calls it each time, which takes 100 times as long as all else
+    # What takes nearly all of the time and plays no part in a verdict: statsmodels collects garbage in every call, and
+    # what would be needed for a decision is searched for (its tests are in test_variance_components.py).
+    unneeded = patch("fewlabels.statistics.comparison.needed", return_value=(None, None))
+    with patch("gc.collect"), unneeded:
         for table in tables:
             family = [Comparison({"state": ""}, two_way(data.mean(1), data)) for data in table]
             decide(family, ALPHA, margin)
@@ -190,11 +191,7 @@ def test_equal_arms_are_seldom_called_better_or_worse(of_equal_arms, equal_table
     def without_floor(first: float, second: float) -> float:
         return max(first, second) if second == 0 else first
 
-    without_needed = patch("fewlabels.statistics.comparison.needed", return_value=(None, None))
-    with (
-        without_needed,
-        patch("fewlabels.statistics.variance_components.max", without_floor, create=True),
-    ):
+    with patch("fewlabels.statistics.variance_components.max", without_floor, create=True):
         published = share_of_tables(verdicts(equal_tables), "verdict", BETTER, WORSE)
     assert published > max(ALPHA, 2 * ours)
 

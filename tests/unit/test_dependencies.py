@@ -82,6 +82,13 @@ def test_imports_are_followed_in_circles_too(tmp_path):
     assert names(tmp_path) == ["__init__", "a", "b", "c"]
 
 
+def test_modules_that_are_loaded_by_name_are_told(tmp_path):
+    write(tmp_path, script="import library.a", a="", b="import library.c", c="", d="")
+    folder = tmp_path / "library"
+    found = modules_of(tmp_path / "script.py", folder, folder / "b.py")
+    assert [path.stem for path in found] == ["__init__", "a", "b", "c"]
+
+
 def test_a_script_without_the_library_has_no_modules(tmp_path):
     write(tmp_path, script="import os\nfrom wbcs import a", a="")
     assert names(tmp_path) == []
@@ -96,10 +103,10 @@ def test_independence_of_scripts():
 
 @pytest.mark.parametrize(
     "script",
-    [name for name in SCRIPTS if name.startswith(("train_", "compute_", "prcc_", "apply_"))],
+    [name for name in SCRIPTS if name.startswith(("train_", "cache_", "pretrain", "apply_"))],
 )
 def test_nothing_decodes_an_image_file_after_packing(loaded, script):
-    """Files are opened by fewlabels.data.images alone; that index_images and pack_images open each once is tested there."""
+    """Files are opened by fewlabels.data.images alone; its test says that each is opened once by who does so."""
     assert "images.py" not in [os.path.basename(path) for path in loaded[script]]
 
 

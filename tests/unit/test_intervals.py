@@ -1,5 +1,7 @@
 """Intervals of single runs: published values, and what the bootstrap must do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import predictions_of
@@ -151,6 +153,12 @@ def test_intervals_of_probabilities_hold_the_value_and_come_from_the_same_draws(
     # In parts, where all weights at a time would take too much memory.
     monkeypatch.setattr(intervals, "LARGEST", 1000)
     assert probability_intervals(found, units, **settings) == intervals_found
+
+
+def test_without_probabilities_they_have_no_intervals():
+    found = replace(random_predictions(40), probabilities=None)
+    settings = {"bins": 15, "draws": 50, "seed": 0, "alpha": 0.05}
+    assert probability_intervals(found, units_of(found.ids, {}), **settings) == {}
 
 
 def test_labels_of_one_class_have_no_auroc():

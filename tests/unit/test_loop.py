@@ -250,6 +250,12 @@ def test_the_autoencoder_learns_and_its_history_has_no_accuracy():
     assert history[-1]["train_loss"] < history[0]["train_loss"] / 2
 
 
+def test_images_without_pixels_are_not_reconstructed():
+    only_activations = training.ImageSet(None, torch.zeros(2, dtype=torch.int64))
+    with pytest.raises(ValueError, match="only activations are at hand"):
+        training.reconstruction_error(Autoencoder([8], 8, SIZE), only_activations, CPU)
+
+
 def test_reconstructions_and_their_error(monkeypatch):
     torch.manual_seed(0)
     images, model = coloured(3), Autoencoder([8], 8, SIZE)

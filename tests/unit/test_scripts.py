@@ -4,37 +4,23 @@ import argparse
 import importlib
 import re
 
-import pretrain
 import pytest
 from builders import REPOSITORY, SCRIPTS
-
-from fewlabels.pretraining.settings import METHODS
 
 SOURCES = [
     path.read_text(encoding="utf-8") for path in sorted((REPOSITORY / "rules").glob("*.smk"))
 ]
 RULE = re.compile(r"^rule (\w+):\n((?:[ \t]+.*\n|\n)*)", re.MULTILINE)
 RULES = {name: body for source in SOURCES for name, body in RULE.findall(source)}
-#: The one rule without a fixed name, which stands in a loop.
-[PRETRAIN_RULE] = [
-    body
-    for source in SOURCES
-    for body in re.findall(r"^    rule:\n((?:[ \t]+.*\n|\n)*)", source, re.MULTILINE)
-]
 FUNCTION = re.compile(r"^def (\w+)\(.*\n((?:[ \t]+.*\n|\n)*)", re.MULTILINE)
 FUNCTIONS = {name: body for source in SOURCES for name, body in FUNCTION.findall(source)}
 FLAG = r"(?<![\w-])--[a-z][a-z0-9-]*"
-#: Words of a command line that are not a script's but those of what runs it.
+#: Its rules stand in a loop: see test_pretrain.py.
 OTHERS = {"pretrain"}
 
 
 def options_of(script: str) -> dict[str, argparse.Action]:
     parser = importlib.import_module(script).build_parser()
-    return {option: action for action in parser._actions for option in action.option_strings}
-
-
-def method_options(method: str) -> dict[str, argparse.Action]:
-    parser = pretrain.build_parser(method)
     return {option: action for action in parser._actions for option in action.option_strings}
 
 
@@ -87,7 +73,7 @@ def test_help_describes_the_outputs(script, capsys):
     assert leaving.value.code == 0
     text = capsys.readouterr().out
     outputs = re.findall(r"(--[a-z0-9-]+) \{output", RULES[script])
-    assert outputs or script == "build_container"  # which is named after what it writes
+    assert outputs
     for option in outputs:
         assert option in text
         assert options_of(script)[option].help

@@ -2,8 +2,10 @@
 
 import pytest
 
+from fewlabels.core.errors import UserError
 from fewlabels.reporting.tables import (
     find,
+    find_one,
     markdown_table,
     median_seconds,
     number,
@@ -18,6 +20,13 @@ def test_find():
     assert find(rows, a="2", b="x") is rows[1]
     assert find(rows, b="x") is rows[0]
     assert find(rows, a="3") is None
+
+
+def test_a_row_that_must_be_there_is_asked_for_by_its_values():
+    rows = [{"a": "1", "b": "x"}]
+    assert find_one(rows, b="x") is rows[0]
+    with pytest.raises(UserError, match="no row of a 3, b x"):
+        find_one(rows, a="3", b="x")
 
 
 @pytest.mark.parametrize(

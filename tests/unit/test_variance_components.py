@@ -131,7 +131,10 @@ def test_needed_by_hand():
 
 
 def test_needed_for_equivalence():
-    """No difference, only replicates spread: 2 >= t(.95, R - 1) x sqrt(40 / R) first at R = 29: 1.701 x 1.174 = 1.998."""
+    """No difference, only replicates spread: 2 >= t(.95, R - 1) x sqrt(40 / R) first at R = 29.
+
+    There it is 1.701 x 1.174 = 1.998.
+    """
     found = estimate(0.0, 5, 100, 40, 0, 0)
     assert needed(found, 2, 0.05, 1) == (29, None)
 

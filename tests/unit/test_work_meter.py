@@ -48,4 +48,4 @@ def test_metering_changes_no_result():
 
 def test_the_rate_is_that_of_this_machine():
     # A rate that no machine falls short of or exceeds; more is a matter of benchmarks/.
-    assert 1e7 < matrix_product_rate(CPU) < 1e16
+    assert 1e7 < matrix_product_rate(CPU.device, CPU.precision) < 1e16

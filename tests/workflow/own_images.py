@@ -1,4 +1,4 @@
-"""Tiny images of a user's own, in every layout that the overlays of own experiments ask for, and what makes their runs short."""
+"""Tiny images of a user's own, in every layout that the overlays ask for, and what makes their runs short."""
 
 import csv
 import shutil

@@ -10,7 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-BLOCK = re.compile(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)(?:Shell command: (.*)\n)?", re.MULTILINE)
+BLOCK = re.compile(
+    r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)(?:Shell command: (.*)\n)?", re.MULTILINE
+)
 
 
 def parser_of(script: str, method: str | None = None) -> argparse.ArgumentParser:
@@ -135,7 +137,9 @@ class DryRun:
         """The jobs of a rule; with some wildcards: ``train_classifier arm=resnet``."""
         rule, *wildcards = asked.split()
         wanted = dict(pair.split("=", 1) for pair in wildcards)
-        found = [job for job in self.jobs if job.rule == rule and wanted.items() <= job.pairs.items()]
+        found = [
+            job for job in self.jobs if job.rule == rule and wanted.items() <= job.pairs.items()
+        ]
         assert found, f"no job {asked} among {sorted({job.rule for job in self.jobs})}"
         return found
 

@@ -1,8 +1,16 @@
 """Bad input stops the workflow with one line, before any training starts."""
 
+import re
 import shutil
 
 import pytest
+import timm
+import torch
+from own_images import SHORT
+
+#: What Snakemake prints when it starts a job that trains or runs a network on images.
+TRAINING = re.compile(r"^(?:local)?rule (?:pretrain_|train_|cache_)", re.M)
+OWN_TABLE = ("overlays/own_images.yaml", "overlays/own_table.yaml", SHORT)
 
 
 def last_error(output: str) -> str:
@@ -38,10 +46,21 @@ def test_lint_and_help_work_without_data(make_copy, option):
         ("subsets={fractions: [100, 0]}", ["subsets.fractions"]),
         ("subsets={fractions: [101]}", ["subsets.fractions", "101"]),
         (
-            "arms={resnet: {encoders: [{encoder: imagenet, trained: []}]}}",
-            ["arms.resnet.encoders.0.encoder", "imagenet_resnet18"],
+            "arms={resnet: {encoders: [{encoder: imagenet_resnet, trained: []}]}}",
+            ["arms.resnet.encoders.0.encoder", "'imagenet_resnet18'"],
         ),
         ("experiment={arms: [combinednet]}", ["combinednet", "combinedNet"]),
+        ("arms={resnet: {encoders: []}}", ["arms.resnet.encoders"]),
+        ("target=prcc", ["datasets.prcc.classes", "labels"]),
+        (
+            "pretraining={resnet_cam16: {method: supervize}}",
+            ["pretraining.resnet_cam16.method", "supervize", "'supervised'"],
+        ),
+        (
+            "pretraining={resnet_cam16: {start: again}, again: {method: supervised, dataset: cam16, "
+            "start: resnet_cam16, trained: all}}",
+            ["pretraining.", "circle", "resnet_cam16 -> again -> resnet_cam16", "break it"],
+        ),
     ],
 )
 def test_a_wrong_config_is_one_line(finished, setting, parts):
@@ -104,6 +123,114 @@ def test_damaged_raw_data_stop_before_training(finished, make_copy, damage):
     # What was found is left to look at, though the rule failed.
     found = "leakage/pairs.csv" if word == "same file" else "logs/check_datasets/problems.csv"
     assert name in (workflow.folder / "results" / found).read_text()
+
+
+BAD_BACKBONES = """
+pathvars: {results: results/bad_backbones}
+experiment: {arms: [lite, ofAnother, withoutPackage, unknown]}
+pretraining:
+  lite_cam16: {method: supervised, dataset: cam16, start: imagenet_efficientnet_lite0, trained: all}
+backbones:
+  small: {model: timm/mobilenetv3_small_075, weights: other.pth}
+  unpacked: {model: torchvision/resnet18, weights: packaged}
+  misspelt: {model: timm/vit_tny_patch16_224, weights: random}
+arms:
+  lite: {encoders: [{encoder: lite_cam16, trained: []}]}
+  ofAnother: {title: "", masks: "off", encoders: [{encoder: small, trained: []}]}
+  withoutPackage: {title: "", masks: "off", encoders: [{encoder: unpacked, trained: []}]}
+  unknown: {title: "", masks: "off", encoders: [{encoder: misspelt, trained: []}]}
+"""
+
+
+def test_a_backbone_that_cannot_be_stops_before_any_training(own):
+    """Though another pretraining, whose weights are there, could start."""
+    other = timm.create_model("mobilenetv3_small_050", num_classes=3)
+    torch.save(other.state_dict(), own.folder / "other.pth")
+    (own.folder / "bad_backbones.yaml").write_text(BAD_BACKBONES)
+    done = own.snakemake(
+        *("--cores", "2", "--keep-going", "--configfile", SHORT, "bad_backbones.yaml")
+    )
+    assert done.returncode != 0
+    assert not TRAINING.search(done.stdout)
+    assert "rule pack_images:" in done.stdout
+    lines = {
+        line.split("'")[1]: line for line in done.stdout.splitlines() if line.startswith("error:")
+    }
+    assert sorted(lines) == ["backbones.misspelt", "backbones.small", "backbones.unpacked"]
+    assert re.search(
+        r"other\.pth does not fit timm/mobilenetv3_small_075 \(blocks\.[\w.]+ has the shape "
+        r"\([\d, ]+\) in place of \([\d, ]+\)\): give another file",
+        lines["backbones.small"],
+    )
+    assert "no package carries weights of torchvision/resnet18" in lines["backbones.unpacked"]
+    assert "set weights to default, random or a path" in lines["backbones.unpacked"]
+    assert "did you mean 'timm/vit_tiny_patch16_224'?" in lines["backbones.misspelt"]
+
+
+def test_an_unknown_block_is_named_with_the_nearest(own):
+    (own.folder / "bad_block.yaml").write_text(
+        "experiment: {arms: [resnet]}\n"
+        "arms: {resnet: {encoders: [{encoder: imagenet_resnet18, trained: [layer4.0, layr4.1]}]}}\n"
+    )
+    done = own.snakemake(
+        *("results/check_networks.csv", "--cores", "2", "--configfile", SHORT, "bad_block.yaml")
+    )
+    assert done.returncode != 0
+    line = last_error(done.stdout)
+    assert "key 'arms.resnet.encoders.0.trained': unknown block 'layr4.1'" in line
+    assert "did you mean 'layer4.1'?" in line
+
+
+def test_all_training_waits_for_the_checks(finished):
+    """Of data sets, of what train and test share, of weights and names of blocks."""
+    done = finished.snakemake("--dry-run", "--forceall", "--configfile", "tests/tiny.yaml")
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n {4}input: (.*)$", done.stdout, re.M)
+    waiting = [files.split(", ") for rule, files in jobs if TRAINING.match(f"rule {rule}")]
+    assert len(waiting) == 5 + 4 + 6
+    for files in waiting:
+        if any("scripts/fewlabels/pretraining/cluster.py" in name for name in files):
+            assert "results/features/prcc_feature.csv" in files
+            continue
+        assert {"results/check_networks.csv", "results/leakage/check_leakage.csv"} <= set(files)
+    [checked] = [files for rule, files in jobs if rule == "check_networks"]
+    for backbone in ("imagenet_resnet18", "imagenet_vgg16"):
+        assert f"resources/weights/{backbone}_32_random.pth" in checked
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        (lambda text: text.replace("Label", "Class"), ["no column 'label'"]),
+        (
+            lambda text: text.replace(text.splitlines()[4].split(";")[0], "train/blast/none.jpg"),
+            ["row 5", "train/blast/none.jpg does not exist", "take the row out"],
+        ),
+    ],
+    ids=["column", "path"],
+)
+def test_a_wrong_table_is_named_with_its_row(own, change, parts):
+    text = (own.folder / "images/cells/cells.csv").read_text(encoding="utf-8-sig")
+    (own.folder / "images/cells/wrong.csv").write_text(change(text))
+    done = own.snakemake(
+        *("results/wrong/images/cells_index.csv", "--cores", "1", "--configfile", *OWN_TABLE),
+        *("--config", "datasets={cells: {table: cells/wrong.csv}}"),
+        "pathvars={results: results/wrong}",
+    )
+    assert done.returncode != 0
+    line = last_error(done.stdout)
+    assert "cells/wrong.csv" in line
+    for part in parts:
+        assert part in line
+
+
+def test_a_table_without_paths_is_named_before_the_first_job(own):
+    (own.folder / "images/cells/pathless.csv").write_text("file;label\na.png;blast\n")
+    done = own.snakemake(
+        *("--dry-run", "--configfile", *OWN_TABLE),
+        *("--config", "datasets={cells: {table: cells/pathless.csv}}"),
+    )
+    assert done.returncode != 0
+    assert "pathless.csv has no column 'path'" in last_error(done.stdout)
 
 
 def test_given_subsets_are_matched_by_file_name(finished, make_copy):

@@ -68,7 +68,8 @@ def test_nothing_of_the_other_data_sets_is_printed(alone):
         assert "cam16" not in text.lower()
         assert "prcc" not in text.lower()
         assert "vgg16" not in text.lower()
-    assert list(json.loads((results / "provenance.json").read_text())["images"]) == ["wbc"]
+    images = json.loads((results / "provenance.json").read_text())["images"]
+    assert list(images) == ["wbc_index.csv"]
 
 
 # --- roles swapped
@@ -165,3 +166,14 @@ def test_the_same_images_by_a_table_give_the_same_predictions(layouts):
     ]
     assert indexes[0] == indexes[1]
     assert len(indexes[0]) == 4 * 8 + 4 * 3
+
+
+def test_a_table_may_lie_anywhere(own):
+    table = own.folder / "images/cells/cells.csv"
+    planned = own.planned(
+        *("overlays/own_table.yaml", SHORT, "--config", "data_root=nowhere"),
+        f"datasets={{cells: {{table: {table}}}}}",
+        "pathvars={results: results/anywhere}",
+        overlay="overlays/own_images.yaml",
+    )
+    assert planned["index_images"] == 1

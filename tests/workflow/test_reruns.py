@@ -113,9 +113,56 @@ def test_an_external_test_set_trains_nothing(finished):
 def test_other_masks_of_cam16_leave_the_arm_without_additional_information_alone(finished):
     planned = finished.planned("--config", "pretraining={resnet_cam16: {masks: append}}")
     assert planned == {
-        **{"pretrain_resnet_cam16": 1, "cache_features": 1, "train_classifier": 4, "plot_curves": 1},
+        **{
+            "pretrain_resnet_cam16": 1,
+            "cache_features": 1,
+            "train_classifier": 4,
+            "plot_curves": 1,
+        },
         **ALL_TABLES,
     }
+
+
+# A fourth arm beside the three that have run.
+FOURTH_ARM = {
+    **{"check_networks": 1, "cache_features": 1, "train_classifier": 2},
+    **NEW_RUNS,
+    "plot_confusion": 4,
+}
+
+
+def with_fourth_arm(arm: str) -> tuple[str, ...]:
+    """Values on top of an overlay that declares it."""
+    arms = f"resnet, combinedNet, combinedNetClustered, {arm}"
+    return ("--config", f"experiment={{arms: [{arms}]}}", "pathvars={results: results}")
+
+
+def test_a_new_backbone_runs_nothing_but_its_arm(finished):
+    planned = finished.planned("overlays/vit.yaml", *with_fourth_arm("vit"))
+    assert planned == {"fetch_weights": 1, **FOURTH_ARM}
+
+
+def test_a_new_data_set_runs_nothing_but_its_pretraining_and_its_arm(finished, own):
+    folder = own.folder / "images/marrow_nolabel"
+    planned = finished.planned(
+        *("overlays/further_source.yaml", *with_fourth_arm("withMarrow")),
+        f"datasets={{marrow: {{folder: {folder}}}}}",
+    )
+    assert planned == {
+        **{"index_images": 1, "check_datasets": 1, "pack_images": 1, **AUDIT},
+        "pretrain_marrow_autoencoder": 1,
+        **FOURTH_ARM,
+    }
+
+
+def test_what_no_listed_arm_needs_is_inert(finished):
+    declared = (
+        "datasets={marrow: {folder: nowhere}}",
+        "backbones={other: {model: timm/resnet10t, weights: nowhere.pth}}",
+        "pretraining={other_cam16: {method: supervised, dataset: marrow, start: other, trained: all}}",
+        "arms={unlisted: {title: none, masks: replace, encoders: [{encoder: other_cam16, trained: []}]}}",
+    )
+    assert finished.planned("--config", *declared) == {"record_provenance": 1}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +174,11 @@ def test_other_masks_of_cam16_leave_the_arm_without_additional_information_alone
         (
             "pretraining/clustering",
             {
-                **{"pretrain_prcc_cluster_label": 1, "pretrain_pRCC_clustered_resnet": 1, "cache_features": 1},
+                **{
+                    "pretrain_prcc_cluster_label": 1,
+                    "pretrain_pRCC_clustered_resnet": 1,
+                    "cache_features": 1,
+                },
                 **{"train_classifier": 2, **ALL_TABLES},
             },
         ),

@@ -192,7 +192,9 @@ def test_the_frozen_autoencoder_reaches_the_classifier_unchanged(results):
 
 
 def test_clusters_have_quality_and_agreement_with_the_hidden_types(results):
-    quality = {row["metric"]: row for row in read(results / "clusters/prcc_cluster_label_quality.csv")}
+    quality = {
+        row["metric"]: row for row in read(results / "clusters/prcc_cluster_label_quality.csv")
+    }
     assert {"silhouette", "adjusted_rand_index", "normalized_mutual_information", "purity"} <= set(
         quality
     )

@@ -5,11 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import draw_subsets
 import pytest
 from conftest import Workflow, copy_repository
 from printed_commands import Job, read_jobs
 
+import draw_subsets
 from fewlabels.core.run_sheet import Run, read_run_sheet
 
 #: Of one arm that needs the target alone; three seeds, two of which are crossed at 10 per cent.
@@ -164,6 +164,8 @@ def test_the_drawings_themselves_differ_between_seeds(tmp_path, monkeypatch, dra
     jobs = [job for job in drawn.of("draw_subsets") if job.pairs["fraction"] == fraction]
     subsets = [draw(job) for job in jobs]
     assert [len(subset) for subset in subsets] == [int(fraction)] * 3
+    chosen = {tuple(row["id"] for row in subset) for subset in subsets}
+    assert len(chosen) == (1 if fraction == "100" else 3)
     held_out = {
         tuple(row["id"] for row in subset if row["part"] == "validation") for subset in subsets
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 DRIVER_FOLDER = Path("/proc/driver/nvidia")
 
 # Open as long as the process lives: the lock ends with it, however it ends.
-_held = []
+_held: list[int] = []
 
 
 def visible_gpus(

@@ -8,7 +8,7 @@ import argparse
 import json
 from collections.abc import Callable
 from types import UnionType
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, TypeGuard, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -18,6 +18,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from fewlabels.core.errors import did_you_mean
 
@@ -59,6 +60,13 @@ def map_entries(values: dict) -> dict[Any, Any]:
     return kept
 
 
+def _stands_for_default(value: Any, field: FieldInfo) -> bool:
+    """Whether a null was given; as "null" where Snakemake read it on the command line."""
+    if field.is_required():
+        return False
+    return value is None or (value == "null" and field.default is None)
+
+
 class Section(BaseModel):
     """One section: unknown keys are refused; ``null`` stands for a key's default, and takes an entry of a map away."""
 
@@ -72,11 +80,9 @@ class Section(BaseModel):
         kept: dict[Any, Any] = {}
         for key, value in values.items():
             field = cls.model_fields.get(key)
-            optional = field is not None and not field.is_required()
-            # "null" is what Snakemake makes of a null on the command line.
-            if optional and (value is None or (value == "null" and field.default is None)):
+            if field is not None and _stands_for_default(value, field):
                 continue
-            if isinstance(value, dict) and not (field and _is_section(field.annotation)):
+            if isinstance(value, dict) and not (field and is_section(field.annotation)):
                 value = map_entries(value)
             kept[key] = value
         return kept
@@ -98,8 +104,8 @@ class Section(BaseModel):
             raise argparse.ArgumentTypeError(describe(error, cls)) from None
 
 
-def _is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+def is_section(annotation: Any) -> TypeGuard[type[Section]]:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
 def _inside(annotation: Any, step: object) -> tuple[Any, bool]:
@@ -107,7 +113,7 @@ def _inside(annotation: Any, step: object) -> tuple[Any, bool]:
     places also name the members of unions)."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
-    if _is_section(annotation):
+    if is_section(annotation):
         field = annotation.model_fields.get(str(step))
         return (field.annotation if field else None), True
     origin, inner = get_origin(annotation), get_args(annotation)
@@ -121,7 +127,7 @@ def _inside(annotation: Any, step: object) -> tuple[Any, bool]:
 
 def _tags(member: Any) -> tuple:
     """The values of ``method`` that a member of a union of sections stands for."""
-    field = member.model_fields.get("method") if _is_section(member) else None
+    field = member.model_fields.get("method") if is_section(member) else None
     return get_args(field.annotation) if field else ()
 
 

@@ -39,8 +39,9 @@ def check_slides(rows: Sequence[Row], dataset: str) -> None:
         return
     if homogeneity_score(labels, slides) > 1 - 1e-9:
         raise UserError(
-            f"datasets.{dataset}.group_pattern: what it takes for a slide ({sorted(set(slides))[0]!r}, ...) is the "
-            f"class itself: each of its {len(set(slides))} 'slides' holds one class. Mend the pattern, or set it to null"
+            f"datasets.{dataset}.group_pattern: what it takes for a slide ({sorted(set(slides))[0]!r}, ...) is "
+            f"the class itself: each of its {len(set(slides))} 'slides' holds one class. Mend the pattern, "
+            "or set it to null"
         )
 
 

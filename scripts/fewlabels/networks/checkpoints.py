@@ -2,8 +2,8 @@
 
 They describe themselves: the metadata say how the network is built again. The weights of a backbone, and a classifier
 over a single one, are stored under the library's own names (``conv1.weight`` ... ``fc.bias``), so that
-``torchvision.models.get_model(name, num_classes=k)`` or ``timm.create_model(name, num_classes=k)`` loads them; any other
-classifier under ``encoders.<name>.`` and ``head.``.
+``torchvision.models.get_model(name, num_classes=k)`` or ``timm.create_model(name, num_classes=k)`` loads them; any
+other classifier under ``encoders.<name>.`` and ``head.``.
 """
 
 from collections.abc import Mapping

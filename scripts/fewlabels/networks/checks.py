@@ -20,8 +20,8 @@ def check_network(entry: Mapping[str, Any]) -> dict[str, str]:
     """Check one use of a network; give its row of the record.
 
     Args:
-        entry: ``key`` in the config and ``architecture``, as in a checkpoint's metadata; and ``trained`` (blocks, stages
-            or ``all``) with ``name``, the encoder's, or ``node``.
+        entry: ``key`` in the config and ``architecture``, as in a checkpoint's metadata; and ``trained`` (blocks,
+            stages or ``all``) with ``name``, the encoder's, or ``node``.
 
     Returns:
         ``key``, ``model``, ``blocks`` (open ones, or the node), and ``cut``: the block behind which activations are

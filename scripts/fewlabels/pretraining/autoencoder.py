@@ -7,6 +7,7 @@ reconstructions.
 import argparse
 import time
 
+import numpy as np
 import torch
 
 from fewlabels.core.errors import UserError
@@ -45,8 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
         return [row["id"] for row in index if row["split"] == split]
 
     def make_set(ids: list[str]) -> ImageSet:
-        pictures = [(name, "plain") for name in ids]
-        return image_set(run_files.pixels_of(pictures, source, runtime), None, runtime)
+        pixels = run_files.pixels_of([(name, "plain") for name in ids], source, runtime)
+        return image_set(pixels, np.zeros(len(ids)), runtime)
 
     test_ids = ids_of("test")
     if not test_ids or not ids_of("train"):

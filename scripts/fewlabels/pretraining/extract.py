@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     ]
     images = run_files.pixels_of([(name, "plain") for name in ids], source, runtime)
     model = NodeFeatures.load(arguments.start, arguments.node, source.size)
-    model.to(runtime.device, memory_format=torch.channels_last)
+    runtime.place(model)
     batches = []
     with torch.inference_mode():
         for rows in tqdm(torch.arange(len(images)).split(BATCH), desc="features", mininterval=5):

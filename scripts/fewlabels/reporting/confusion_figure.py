@@ -13,7 +13,7 @@ from fewlabels.reporting.figures import plt, save_figure
 
 @dataclass(frozen=True)
 class ConfusionPanel:
-    """One confusion matrix: int (classes, classes), rows true, columns predicted; of no classes, if nothing is known."""
+    """One confusion matrix: int (classes, classes), rows true, columns predicted; no classes where nothing is known."""
 
     title: str
     classes: Sequence[str]

@@ -31,8 +31,8 @@ def leakage_report(
         "",
         counts_table(compared, rows),
         "",
-        "A copy counts once, under the leftmost kind that fits. `12 (6 %) on 2`: 12 images, on 2 slides or fields that both "
-        "have. –: the file names tell none.",
+        "A copy counts once, under the leftmost kind that fits. `12 (6 %) on 2`: 12 images, on 2 slides or fields that "
+        "both have. –: the file names tell none.",
         "Near duplicates: perceptual hashes (pHash, 64 bits) of one of the 8 flips and right-angle rotations at most "
         f"{distance} bits apart, and thumbnails ({THUMBNAIL} x {THUMBNAIL}, in colour) "
         f"that correlate by at least {correlation:g}. Images of one cell shifted or cropped otherwise, "

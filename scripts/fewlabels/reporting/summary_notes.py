@@ -66,8 +66,8 @@ def notes(tables: Tables, settings: SummarySettings) -> list[str]:
             f"no baseline: {named} {'is' if len(missing) == 1 else 'are'} not among the runs."
         )
     lines.append(
-        "`at best test epoch` is the accuracy by the published protocol, which chooses the epoch on the test images: too high, "
-        "by `optimism` against `accuracy`. `reported` are the published numbers, of that protocol."
+        "`at best test epoch` is the accuracy by the published protocol, which chooses the epoch on the test images: "
+        "too high, by `optimism` against `accuracy`. `reported` are the published numbers, of that protocol."
     )
     names = dict.fromkeys(row["arm"] for row in tables.metrics)
     lines += [f"`{name}`: {BASELINES[name]}." for name in names if name in BASELINES]

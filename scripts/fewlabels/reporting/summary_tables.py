@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from fewlabels.core.run_sheet import OWN_TEST_SET, Run, in_order, tabled
 from fewlabels.reporting.tables import (
     NOTHING,
+    Row,
     find,
+    find_one,
     markdown_table,
     median_seconds,
     number,
@@ -32,7 +34,7 @@ class PretrainedTable:
 
     name: str
     title: str
-    quality: list[dict] = field(default_factory=list)
+    quality: list[Row] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,15 @@ class Tables:
         pretrained: the pretrained classifiers, in the order of their tables.
     """
 
-    metrics: list[dict]
-    comparisons: list[dict]
-    spread: list[dict]
-    costs: list[dict]
+    metrics: list[Row]
+    comparisons: list[Row]
+    spread: list[Row]
+    costs: list[Row]
     runs_asked_for: list[Run]
     pretrained: list[PretrainedTable]
 
     @property
-    def runs(self) -> list[dict]:
+    def runs(self) -> list[Row]:
         """Rows of Table 1 but for baselines, on the target's own test images."""
         return [row for row in self.metrics if row["fraction"] and row["test_set"] == OWN_TEST_SET]
 
@@ -113,19 +115,19 @@ class Tables:
         seeds = {row["replicate"] for row in self.runs} - {"mean"}
         return sorted(seeds, key=int)
 
-    def shown(self, arm: str, fraction: str, metric: str, published: bool = False) -> dict | None:
+    def shown(self, arm: str, fraction: str, metric: str, published: bool = False) -> Row:
         """The mean over replicates; of a single one, its own row, whose interval needs no replicates."""
         only = self.replicates[0] if len(self.replicates) == 1 else "mean"
         wanted = {"arm": arm, "fraction": fraction, "replicate": only, "metric": metric}
         rows = (row for row in self.runs if (row["selection"] == "best_test") == published)
-        return find(rows, **wanted)
+        return find_one(rows, **wanted)
 
-    def comparison(self, row: dict) -> dict | None:
+    def comparison(self, row: Row) -> Row | None:
         keys = ("arm", "fraction", "test_set", "metric")
         return find(self.comparisons, replicate="mean", **{key: row[key] for key in keys})
 
 
-def verdict(row: dict, tables: Tables) -> str:
+def verdict(row: Row, tables: Tables) -> str:
     """The verdict that belongs to a row of the metrics; "" but for mean accuracies of the predictions."""
     if (row["replicate"], row["metric"]) != ("mean", "accuracy"):
         return ""
@@ -137,7 +139,7 @@ def verdict(row: dict, tables: Tables) -> str:
 
 def tidy_rows(tables: Tables, reported: Mapping) -> list[dict]:
     """All rows of summary.csv."""
-    rows = []
+    rows: list[dict] = []
     for row in tables.metrics:
         published = (row["selection"], row["metric"]) == ("best_test", "accuracy")
         known = reported_value(reported, row["arm"], row["fraction"]) if published else None
@@ -197,7 +199,7 @@ def baseline_lines(tables: Tables, decimals: int) -> list[list[str]]:
         rows = [row for row in tables.metrics if row["arm"] == name]
         if any(row["fraction"] or row["arm"] in tables.table_of for row in rows):
             continue
-        accuracy, f1 = (find(rows, metric=metric) for metric in ("accuracy", "macro_f1"))
+        accuracy, f1 = (find_one(rows, metric=metric) for metric in ("accuracy", "macro_f1"))
         cells = [with_interval(accuracy, decimals), number(f1["value"], decimals)]
         lines.append([NOTHING, f"`{name}`", *cells, *[NOTHING] * 6])
     return lines

@@ -3,17 +3,32 @@
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
+from fewlabels.core.errors import UserError
+
 Row = dict[str, str]
 #: Without a value: an en dash, so that no cell is blank.
 NOTHING = "–"
 
 
-def find(rows: Iterable[Mapping], **wanted: str) -> Mapping | None:
+def find(rows: Iterable[Row], **wanted: str) -> Row | None:
     """The first row with these values, or None."""
     for row in rows:
         if all(row[key] == value for key, value in wanted.items()):
             return row
     return None
+
+
+def find_one(rows: Iterable[Row], **wanted: str) -> Row:
+    """The first row with these values.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = find(rows, **wanted)
+    if found is None:
+        values = ", ".join(f"{key} {value}" for key, value in wanted.items())
+        raise UserError(f"a table to summarise has no row of {values}: delete it and run again")
+    return found
 
 
 def number(text: str | None, decimals: int, signed: bool = False) -> str:

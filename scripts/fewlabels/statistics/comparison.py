@@ -43,7 +43,7 @@ def obstacle(arm: Sequence[Scored | None], baseline: Sequence[Scored | None]) ->
     for name, runs in (("", arm), (" of the baseline", baseline)):
         if lost := sum(run is None for run in runs):
             return f"{lost} of {len(runs)} diverged{name}"
-    if not same_images([*arm, *baseline]):
+    if not same_images([run for run in (*arm, *baseline) if run is not None]):
         return "test images differ: not compared"
     return ""
 
@@ -90,14 +90,13 @@ def decide(comparisons: Sequence[Comparison], alpha: float, margin: float) -> No
     The family are all arms and fractions of one metric and test set. Holm (1979, Scand J Stat 6:65) adjusts the tests
     for a difference and those for equivalence separately.
     """
-    family = [item for item in comparisons if item.estimate is not None]
+    family = [(item, item.estimate) for item in comparisons if item.estimate is not None]
     if not family:
         return
-    difference = [item.estimate.p_difference() for item in family]
-    equivalence = [item.estimate.p_equivalence(margin) for item in family]
+    difference = [found.p_difference() for _, found in family]
+    equivalence = [found.p_equivalence(margin) for _, found in family]
     adjusted = [multipletests(p, alpha, method="holm")[1] for p in (difference, equivalence)]
-    for place, item in enumerate(family):
-        found = item.estimate
+    for place, (item, found) in enumerate(family):
         low, high = found.interval(alpha) if math.isfinite(found.error) else (-100.0, 100.0)
         differs, same = (bool(p[place] < alpha) for p in adjusted)
         verdict = equivalent_verdict(margin) if same else UNDECIDED
@@ -114,16 +113,18 @@ def decide(comparisons: Sequence[Comparison], alpha: float, margin: float) -> No
             **{"equivalent": "true" if same else "false", "verdict": verdict},
         }
         if verdict == UNDECIDED:
-            _say_what_is_needed(item, margin, alpha, len(family))
+            _say_what_is_needed(item, found, margin, alpha, len(family))
 
 
-def _say_what_is_needed(item: Comparison, margin: float, alpha: float, comparisons: int) -> None:
-    replicates, units = needed(item.estimate, margin, alpha, comparisons)
+def _say_what_is_needed(
+    item: Comparison, found: Estimate, margin: float, alpha: float, comparisons: int
+) -> None:
+    replicates, units = needed(found, margin, alpha, comparisons)
     if units is not None:
         item.row["needed_images"] = math.ceil(units * item.images_per_unit)
     item.row["needed_replicates"] = replicates
     notes = [item.row["state"]] if item.row["state"] else []
-    if item.estimate.error == 0:
+    if found.error == 0:
         notes.append("no difference seen, on too few images to tell")
     elif replicates is None and units is None:
         notes.append("neither more replicates nor more images alone would decide")

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,8 @@ FELL_BACK = "too few images for validation"
 #: Metrics of probabilities, and those after temperature scaling.
 PROBABILITY = ("macro_auroc", "nll", "brier", "ece")
 SCALED = ("temperature", "nll_scaled", "brier_scaled", "ece_scaled")
-Row = dict[str, object]
+#: Column -> cell.
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def matrix_metric_rows(scored: Scored, settings: Settings, by_class: bool) -> li
     """
     classes, values = scored.predictions.classes, dict(scored.values)
     if by_class:
-        values |= class_metrics(scored.confusion.sum(0), classes)
+        of_classes = class_metrics(scored.confusion.sum(0), classes)
+        values |= {name: float(value) for name, value in of_classes.items()}
     intervals = bootstrap_intervals(
         scored.confusion, classes, settings.bootstrap, settings.seed, settings.alpha
     )
@@ -234,7 +237,7 @@ def combined_interval(runs: Sequence[Scored], metric: str, settings: Settings) -
 def mean_rows(
     rows: Iterable[Row], runs: Mapping[tuple, Sequence[Scored]], settings: Settings
 ) -> list[Row]:
-    """Means over replicates: ``replicate=mean``, ``n`` empty. A mean over fewer runs than were asked for is never given.
+    """Means over replicates: ``replicate=mean``, ``n`` empty. A mean over fewer runs than asked for is never given.
 
     Args:
         rows: of single runs.

@@ -68,8 +68,11 @@ def probability_intervals(
     seed: int,
     alpha: float,
 ) -> dict[str, Interval]:
-    """Intervals of ``macro_auroc``, ``nll``, ``brier`` and ``ece``; of the first none where labels are of one class."""
+    """Intervals of ``macro_auroc``, ``nll``, ``brier`` and ``ece``: none without probabilities, of the first
+    none where labels are of one class."""
     labels, probabilities = predictions.labels, predictions.probabilities
+    if probabilities is None:
+        return {}
     weights = bootstrap_weights(units.count, draws, seed)
     terms = np.column_stack(
         [

@@ -1,8 +1,9 @@
 """Uncertainty from replicates and test images together: two-way random effects.
 
-Dorfman, Berbaum & Metz (1992, Invest Radiol 27:723) treat jackknife pseudovalues of a metric as data of a two-way layout,
-replicates x groups of test images; Hillis, Berbaum & Metz (2008, Acad Radiol 15:647) give the degrees of freedom. Both
-factors are random: the result speaks of new replicates (subset, initialisation) and new test images of the same kind.
+Dorfman, Berbaum & Metz (1992, Invest Radiol 27:723) treat jackknife pseudovalues of a metric as data of a two-way
+layout, replicates x groups of test images; Hillis, Berbaum & Metz (2008, Acad Radiol 15:647) give the degrees of
+freedom. Both factors are random: the result speaks of new replicates (subset, initialisation) and new test images of
+the same kind.
 """
 
 import math
@@ -146,9 +147,9 @@ def needed(
     """The fewest replicates, and the fewest units, that would decide if the present difference d is the true one.
 
     Decided is a difference once |d| is t(1 - alpha / 2m) standard errors, or its equivalence once margin - |d| is
-    t(1 - alpha / m) of them; m is the number of comparisons (Holm's strictest step). Standard error and degrees of freedom
-    follow from the variance components, one of the two numbers held. A true difference of just d would then be decided in
-    about half of all repetitions.
+    t(1 - alpha / m) of them; m is the number of comparisons (Holm's strictest step). Standard error and degrees of
+    freedom follow from the variance components, one of the two numbers held. A true difference of just d would then be
+    decided in about half of all repetitions.
 
     Returns:
         Replicates and units, None where no reasonable number decides or it cannot be told.

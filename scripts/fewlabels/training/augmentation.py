@@ -11,8 +11,11 @@ VIEWS = 8
 
 def possible_views(flips: bool, rotation: str) -> list[int] | None:
     """The views that can be drawn, ascending; None where rotation by any angle makes them countless."""
-    if rotation == "any":
-        return None
+    return None if rotation == "any" else exact_views(flips, rotation)
+
+
+def exact_views(flips: bool, rotation: str) -> list[int]:
+    """The views that flips and ``right_angles`` (or no rotation) can make, ascending."""
     flipped = (0, 4) if flips else (0,)
     turns = range(4) if rotation == "right_angles" else (0, 2) if flips else (0,)
     return [flip + turn for flip in flipped for turn in turns]

@@ -114,7 +114,7 @@ def write_activations(
         np.lib.format.write_array_header_1_0(handle, description)
         for batch in batches:
             plain = batch.view(torch.int16) if header.dtype == "bfloat16" else batch
-            handle.write(plain.numpy())
+            handle.write(plain.numpy().data)
     write_json(header_path(path), asdict(header))
     return fits
 

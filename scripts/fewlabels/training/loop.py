@@ -1,7 +1,7 @@
 """The training loop that all models share, and their evaluation.
 
-Images stay on the GPU, or in the memory-mapped file, as uint8; batches are taken by index, augmented on the device, and no
-step waits for it. An epoch's images are split into batches of nearly equal size (differing by at
+Images stay on the GPU, or in the memory-mapped file, as uint8; batches are taken by index, augmented on the device, and
+no step waits for it. An epoch's images are split into batches of nearly equal size (differing by at
 most one), so that BatchNorm never meets a tiny last batch.
 """
 
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,18 +55,26 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take_pixels(self, rows: Tensor) -> Tensor:
+        """Pixels of some rows, uint8 (n, 3, size, size).
+
+        Raises:
+            ValueError: there are activations alone.
+        """
+        if self.pixels is None:
+            raise ValueError("the images' pixels are asked for, and only activations are at hand")
+        return self.pixels.take(rows)
+
 
 def image_set(
     pixels: StoredRows | None,
-    labels: np.ndarray | None,
+    labels: np.ndarray,
     runtime: Runtime,
     activations: Mapping[str, StoredRows] | None = None,
 ) -> ImageSet:
-    """A set of images with labels, int (n,), or without."""
-    if labels is None:
-        labels = np.zeros(len(pixels), dtype=np.int64)
-    labels = torch.from_numpy(labels.astype(np.int64)).to(runtime.device)
-    return ImageSet(pixels, labels, activations or {})
+    """A set of images with labels, int (n,)."""
+    on_device = torch.from_numpy(labels.astype(np.int64)).to(runtime.device)
+    return ImageSet(pixels, on_device, activations or {})
 
 
 def class_weights(labels: Tensor, classes: int, how: str) -> Tensor | None:
@@ -79,7 +88,7 @@ def class_weights(labels: Tensor, classes: int, how: str) -> Tensor | None:
 def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
     """Optimiser over the parameters that are open for updates, in its fused form."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    common = {
+    common: dict[str, Any] = {
         "lr": settings.learning_rate,
         "weight_decay": settings.weight_decay,
         "fused": True,
@@ -134,7 +143,7 @@ def fit(
     batches = max(1, min(math.ceil(len(images) / settings.batch_size), len(images) // 2))
     epochs, evaluated = epochs_of(settings, batches)
     schedule = make_schedule(optimizer, settings, epochs)
-    history = []
+    history: list[dict[str, float]] = []
     started = time.perf_counter()
     for epoch in range(1, epochs + 1):
         model.train()
@@ -236,7 +245,7 @@ def train_classifier(
             there (of equals: the lowest loss), marked 1 in the history's column ``selected``. None: it
             ends in that of the last epoch.
     """
-    model.to(runtime.device, memory_format=torch.channels_last)
+    runtime.place(model)
     weights = class_weights(train.labels, model.head.out_features, settings.class_weights)
 
     def batch_loss(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -273,7 +282,7 @@ def reconstruct(
     """Batches of reconstructions, float32 (n, 3, size, size) in 0 ... 1, with the sum of their mean squared errors."""
     model.eval()
     for rows in torch.arange(len(images)).split(EVALUATION_BATCH):
-        targets = images.pixels.take(rows).float() / 255
+        targets = images.take_pixels(rows).float() / 255
         inputs = model.encoder.normalise(targets)
         with runtime.meter.batch("evaluate", len(rows)), runtime.autocast(model):
             outputs = model(inputs).float()
@@ -294,10 +303,10 @@ def train_autoencoder(
     seed: int,
 ) -> list[dict[str, float]]:
     """Train an autoencoder in place by mean squared error; its history has losses and no accuracies."""
-    model.to(runtime.device, memory_format=torch.channels_last)
+    runtime.place(model)
 
     def batch_loss(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, None]:
-        views = augment(train.pixels.take(rows), settings.flips, settings.rotation, generator)
+        views = augment(train.take_pixels(rows), settings.flips, settings.rotation, generator)
         inputs = model.encoder.normalise(views)
         with runtime.autocast(model):
             outputs = model(inputs)

@@ -240,7 +240,7 @@ def write_record(path: Path | str, runtime: Runtime, started: float, **facts: ob
             for kind, (images, spent) in runtime.meter.parts.items()
         },
         "flops": runtime.meter.flops,
-        "matrix_product_flops_per_second": matrix_product_rate(runtime),
+        "matrix_product_flops_per_second": matrix_product_rate(runtime.device, runtime.precision),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         **facts,
     }

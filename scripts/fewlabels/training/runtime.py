@@ -56,6 +56,10 @@ class Runtime:
         enabled = self.precision_of(network) is not torch.float32
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
 
+    def place(self, network: nn.Module) -> None:
+        """Move a network to the device, its convolutions in the layout (channels last) that they are fastest in."""
+        network.to(self.device).to(memory_format=torch.channels_last)
+
     def record(self) -> dict[str, str | int]:
         """Facts about the machine, for the record beside the results."""
         cuda = self.device.type == "cuda"
@@ -77,7 +81,8 @@ def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=["auto", "float32", "bfloat16"],
         default="auto",
-        help="of the networks' products; auto: bfloat16 where the hardware has it, but for training depthwise networks on a CPU",
+        help="of the networks' products; auto: bfloat16 where the hardware has it, "
+        "but for training depthwise networks on a CPU",
     )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
 
@@ -138,7 +143,7 @@ def start(device: str, precision: str, threads: int) -> Runtime:
     # The few operations without a deterministic form only warn, in the log.
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Every tensor is written before it is read: filling new ones first would cost a pass over memory.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     chosen = choose_gpu() if device == "cuda" else torch.device(device)
     runtime = Runtime(chosen, getattr(torch, precision), threads, automatic)

@@ -3,13 +3,9 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-
-if TYPE_CHECKING:
-    from fewlabels.training.runtime import Runtime
 
 #: Side of the matrices whose product is timed, by device: large enough for its full rate.
 MATRIX_SIDE = {"cpu": 1024, "cuda": 8192}
@@ -56,17 +52,17 @@ class WorkMeter:
         )
 
 
-def matrix_product_rate(runtime: "Runtime") -> float:
-    """Operations per second of matrix products in the runtime's precision and threads, here and now."""
-    side = MATRIX_SIDE[runtime.device.type]
-    matrix = torch.ones(side, side, device=runtime.device, dtype=runtime.precision)
+def matrix_product_rate(device: torch.device, precision: torch.dtype) -> float:
+    """Operations per second of matrix products in some precision, by torch's threads, here and now."""
+    side = MATRIX_SIDE[device.type]
+    matrix = torch.ones(side, side, device=device, dtype=precision)
 
     def product_times(count: int) -> float:
         started = time.perf_counter()
         for _ in range(count):
             matrix @ matrix
-        if runtime.device.type == "cuda":
-            torch.cuda.synchronize(runtime.device)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
         return time.perf_counter() - started
 
     product_times(2)

@@ -1,4 +1,4 @@
-"""The whole config as classes: every key once, with its type, its bounds and, where its name does not say it, its meaning."""
+"""The whole config as classes: every key once, with its type, bounds and, where its name does not say it, meaning."""
 
 from typing import Annotated, Any, Literal
 

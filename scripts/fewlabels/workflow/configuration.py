@@ -82,8 +82,9 @@ def merged(base: Mapping[Any, Any], overlay: Mapping[Any, Any]) -> dict[Any, Any
     found = dict(base)
     for key, value in overlay.items():
         below = found.get(key)
-        both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        found[key] = merged(below, value) if both else value
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            value = merged(below, value)
+        found[key] = value
     return found
 
 

@@ -86,7 +86,7 @@ backbones:
   vit: {model: timm/vit_tiny_patch16_224, weights: /models/my_vit.pth}    # a state dict of your own
 arms:
   convnext: {title: ConvNeXt-T, masks: "off", encoders: [{encoder: convnext, trained: all}]}
-  vit: {title: ViT-Ti/16 with two blocks open, masks: "off", encoders: [{encoder: vit, trained: [blocks.10, blocks.11]}]}
+  vit: {title: ViT-Ti/16 with 2 blocks open, masks: "off", encoders: [{encoder: vit, trained: [blocks.10, blocks.11]}]}
 experiment: {arms: [resnet, convnext, vit]}
 """,
     "A new arm with settings of its own": """

@@ -1,6 +1,7 @@
 """docs/configuration.md: every key of the config, from the classes that check it.
 
-Run as a module it writes the page to its argument:  python -m fewlabels.workflow.configuration_page docs/configuration.md
+Run as a module it writes the page to its argument:
+  python -m fewlabels.workflow.configuration_page docs/configuration.md
 """
 
 import argparse
@@ -11,12 +12,11 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.files import write_text
-from fewlabels.core.settings import Section, TrainingSettings
+from fewlabels.core.settings import Section, TrainingSettings, is_section
 from fewlabels.pretraining.settings import METHODS, Pretraining
 from fewlabels.workflow.config_model import Config
 from fewlabels.workflow.configuration_examples import EXAMPLES, INTRODUCTION
@@ -88,10 +88,6 @@ def kind_of(annotation: Any, metadata: Sequence[Any] = ()) -> str:
     if annotation is Any:
         return "value"
     return NAMES[annotation] + _bounds(metadata)
-
-
-def is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def shown(value: Any) -> str:

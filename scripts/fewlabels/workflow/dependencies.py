@@ -8,7 +8,7 @@ from pathlib import Path
 @cache
 def _imported_modules(source: Path, package: Path) -> frozenset[Path]:
     """Modules of ``package`` that one file imports, wherever in the file it does so."""
-    found = set()
+    found: set[Path] = set()
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -1,7 +1,8 @@
 """What a run would cost, before anything is submitted: jobs, GPU-hours and the expected end.
 
 Asks a dry run of Snakemake which jobs there would be, and earlier benchmark files how long such jobs took. Options
-after `--` go to Snakemake:  python -m fewlabels.workflow.plan --at-once 8 -- --configfile my.yaml --profile profiles/slurm
+after `--` go to Snakemake:
+  python -m fewlabels.workflow.plan --at-once 8 -- --configfile my.yaml --profile profiles/slurm
 """
 
 import argparse
@@ -39,7 +40,9 @@ class Job:
 
 def jobs_of(dry_run: str) -> list[Job]:
     """The jobs that a dry run lists, without the target rule."""
-    jobs, rule, fields = [], None, {}
+    jobs: list[Job] = []
+    rule = ""
+    fields: dict[str, str] = {}
     for line in [*dry_run.splitlines(), "rule end:"]:
         if match := JOB.match(line):
             if rule and rule != "all":
@@ -113,11 +116,11 @@ def plan(jobs: Sequence[Job], history: History, at_once: int, overhead: float) -
     for rule in dict.fromkeys(job.rule for job in jobs):
         mine = [job for job in jobs if job.rule == rule]
         expected = [history.expect(job) for job in mine]
-        if None in expected:
+        taken = [seconds + overhead for seconds in expected if seconds is not None]
+        if len(taken) < len(mine):
             unknown.append(f"{rule} ({len(mine)})")
             lines.append(f"{rule:<24}{len(mine):>6}{'?':>9}{'?':>8}{'?':>8}")
             continue
-        taken = [seconds + overhead for seconds in expected]
         gpu = sum(seconds * job.gpus for seconds, job in zip(taken, mine, strict=True))
         total, gpu_total = total + sum(taken), gpu_total + gpu
         duration += makespan(taken, at_once)

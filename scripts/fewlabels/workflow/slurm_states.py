@@ -4,15 +4,22 @@
   jobs back into the queue (REQUEUE), this state shows for a moment at most.
 - ``CANCELLED by <user>``: what sacct says of a cancelled job; the plugin knows ``CANCELLED`` alone.
 
-Both become a failure here, so that `retries` applies.
+Both become a failure here, so that `retries` applies. tests/unit/test_slurm_states.py says when this is no longer
+needed.
 """
 
 import functools
 import sys
 from collections.abc import Mapping
+from typing import Any
+
+from fewlabels.workflow.patched_versions import fits
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 QUERY = "query_job_status"
+#: Versions of the plugin that the patch was tried with.
+VERSIONS = ">=2.8,<2.9"
+LOSS = "a job that is preempted for good, or cancelled by another user, is waited for without end"
 
 
 def ends(states: Mapping[str, str], preempted_before: set[str]) -> dict[str, str]:
@@ -41,10 +48,12 @@ def report_every_end() -> None:
     query = getattr(plugin, QUERY, None)
     if query is None or hasattr(query, "__wrapped__"):
         return
+    if not fits(PLUGIN.replace("_", "-"), VERSIONS, LOSS):
+        return
     preempted: set[str] = set()
 
     @functools.wraps(query)
-    async def query_every_end(*arguments, **keywords):
+    async def query_every_end(*arguments: Any, **keywords: Any) -> Any:
         states, seconds = await query(*arguments, **keywords)
         return (states if states is None else ends(states, preempted)), seconds
 
