@@ -127,7 +127,11 @@ def run(arguments: argparse.Namespace) -> None:
                 model,
                 runtime,
             )
-    facts = {"training_images": len(train_set), "epochs": run_files.epochs_made(history), "state": state}
+    facts = {
+        "training_images": len(train_set),
+        "epochs": run_files.epochs_made(history),
+        "state": state,
+    }
     run_files.write_record(arguments.record, runtime, started, **facts)
 
 

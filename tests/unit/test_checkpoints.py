@@ -196,6 +196,14 @@ def test_channels_last_tensors_are_stored_plainly(tmp_path):
     assert torch.equal(state["a"], value)
 
 
+def test_equal_checkpoints_are_equal_files(tmp_path):
+    """Neither their names nor the process that wrote them stand inside."""
+    state, metadata = {"weight": torch.ones(3)}, {"seed": 1}
+    for name in ("one", "other"):
+        save_checkpoint(tmp_path / f"{name}.pt", state, metadata)
+    assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "other.pt").read_bytes()
+
+
 def test_a_bare_state_dict_has_no_metadata(tmp_path):
     torch.save({"a": torch.ones(2)}, tmp_path / "bare.pth")
     state, metadata = load_checkpoint(tmp_path / "bare.pth")

@@ -3,7 +3,7 @@
 import json
 
 PATTERNS = ("summary.csv", "comparisons.csv", "spread.csv", "metrics/*.csv")
-PATTERNS += ("predictions/**/*.csv", "history/**/*.csv", "clusters/*.csv")
+PATTERNS += ("predictions/**/*.csv", "history/**/*.csv", "clusters/*.csv", "models/**/*.pt")
 
 
 def without_seconds(text: str) -> list[str]:
@@ -22,7 +22,7 @@ def test_two_runs_are_byte_identical(finished, make_copy):
                 continue
             assert (second.folder / name).read_bytes() == path.read_bytes(), name
             compared += 1
-    assert compared == 3 + 2 + (6 + 3) + (6 + 3) + 2
+    assert compared == 3 + 2 + (6 + 3) + (6 + 3) + 2 + (6 + 3)
     one, other = (folder.folder / "results" for folder in (finished, second))
     texts = [(folder / "summary.md").read_text() for folder in (one, other)]
     assert "| s per run |" in texts[0]

@@ -158,10 +158,10 @@ def test_the_same_images_by_a_table_give_the_same_predictions(layouts):
         assert (table / name).read_bytes() == (folders / name).read_bytes()
     columns = ("id", "split", "label", "pixel_sha256")
     indexes = [
-        [
-            {column: row[column] for column in columns}
+        {
+            tuple(row[column] for column in columns)
             for row in read(folder / "images/cells_index.csv")
-        ]
+        }
         for folder in layouts
     ]
     assert indexes[0] == indexes[1]

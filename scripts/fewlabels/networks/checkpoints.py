@@ -28,8 +28,9 @@ Metadata = dict[str, Any]
 def save_checkpoint(path: Path | str, state: Mapping[str, Tensor], metadata: Metadata) -> None:
     """Write ``{"state_dict", "metadata"}``; tensors go to the CPU, contiguous."""
     plain = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    with atomic_path(path) as temporary:
-        torch.save({"state_dict": plain, "metadata": metadata}, temporary)
+    # Of a path, torch would write the name into the file, and so the process that wrote it.
+    with atomic_path(path) as temporary, temporary.open("wb") as handle:
+        torch.save({"state_dict": plain, "metadata": metadata}, handle)
 
 
 def load_checkpoint(path: Path | str) -> tuple[State, Metadata]:
