@@ -14,13 +14,15 @@ from fewlabels.core.errors import UserError
 from fewlabels.core.run_sheet import run_pattern
 from fewlabels.data.datasets import dataset_hash, folders_read
 from fewlabels.data.layouts import Layout
-from fewlabels.pretraining.settings import Cluster, Extract, Supervised
+from fewlabels.pretraining.settings import Cluster, Supervised, Trained
+from fewlabels.workflow.config_model import WEIGHTS
 from fewlabels.workflow.configuration import external_layout, load_config
 from fewlabels.workflow.dependencies import modules_of
 from fewlabels.workflow.experiment import (
     dataset_of,
     plan_experiment,
     pretraining_training,
+    reported_numbers,
 )
 
 # `python` in a rule means the interpreter that runs Snakemake, whether its environment is activated or
@@ -36,7 +38,7 @@ try:
     PRETRAINING_SETTINGS = {
         name: pretraining_training(CONFIG, name)
         for name, entry in PRETRAINING.items()
-        if entry.ignores is not None
+        if isinstance(entry, Trained)
     }
 except UserError as error:
     sys.exit(f"error: {error}")
@@ -280,15 +282,20 @@ def arm_training(wildcards):
 
 def weights_file(backbone):
     """One file per source, so that the demo's random weights never replace ImageNet's."""
-    source = CONFIG.backbones[backbone].weights
-    named = source if source in ("default", "packaged", "random") else "given"
+    declared = CONFIG.backbones[backbone]
+    named = "given" if declared.file else declared.weights
     return f"<resources>/weights/{backbone}_{CONFIG.images.size}_{named}.pth"
 
 
 def given_weights(wildcards):
     """A path in the config is an input: the rule runs again when that file changes."""
-    source = CONFIG.backbones[wildcards.backbone].weights
-    return [] if source in ("default", "packaged", "random") else source
+    path = CONFIG.backbones[wildcards.backbone].file
+    if path and not os.path.isfile(path):
+        sys.exit(
+            f"error: config: key 'backbones.{wildcards.backbone}.weights' is '{path}', which is no file: "
+            f"give the path of one, or {', '.join(WEIGHTS)}"
+        )
+    return path or []
 
 
 def encoder_file(name):

@@ -133,9 +133,7 @@ def pretraining_options(name):
     words = entry.options()
     if isinstance(entry, Supervised) and not entry.labels:
         words += ["--classes", *CONFIG.datasets[entry.dataset].classes]
-    if isinstance(entry, Extract) and entry.dataset == TARGET:
-        words += ["--train-only"]
-    if entry.ignores is not None:
+    if isinstance(entry, Trained):
         settings = PRETRAINING_SETTINGS[name].plain(*entry.ignores)
         words += ["--training", as_json(settings), "--seed", entry.seed]
         words += ["--resize", CONFIG.images.resize]

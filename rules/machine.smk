@@ -56,7 +56,7 @@ def binds():
     used = [*DATASETS, *EXTERNAL]
     read = [data_root(), *(folder for name in used for folder in folders_of(name))]
     read += [os.path.join(data_root(), name) for name in CONFIG.subsets.given.values()]
-    read += [CONFIG.backbones[name].weights for name in EXPERIMENT.backbones]
+    read += [CONFIG.backbones[name].file or "." for name in EXPERIMENT.backbones]
     read += [CONFIG.datasets[name].true_types or "." for name in DATASETS]
     written = [folder for folder in config["pathvars"].values() if "<" not in folder]
     return [

@@ -173,12 +173,12 @@ def test_fractions_may_stand_unquoted_as_keys():
     """YAML reads ``50`` as a number; laid over config.yaml, it must replace the text "50"."""
     config = load(
         "subsets: {source: given, fractions: [50, 2.5], given: {50: half, 2.5: some}}\n"
-        "table: {reported: {resnet: {50: 1.5, 2.5: 3}}}"
+        "table: {reported: {wbc: {resnet: {50: 1.5, 2.5: 3}}}}"
     )
     assert config.subsets.given == {**CONFIG["subsets"]["given"], "50": "half", "2.5": "some"}
     assert {*config.subsets.given} == {"50", "10", "1", "2.5"}
-    reported = CONFIG["table"]["reported"]["resnet"]
-    assert config.table.reported["resnet"] == {**reported, "50": 1.5, "2.5": 3}
+    reported = CONFIG["table"]["reported"]["wbc"]["resnet"]
+    assert config.table.reported["wbc"]["resnet"] == {**reported, "50": 1.5, "2.5": 3}
 
 
 def test_command_line_values_are_text():
@@ -210,7 +210,7 @@ def test_null_takes_away_what_config_yaml_says(loader):
         "datasets: {prcc: {holdout: null}, cam16: null, wbc: {masks: null, group_pattern: null,"
         " aliases: {Basophils: null}}}\n"
         "backbones: {imagenet_vgg16: null}\narms: {combinedNet: null}\n"
-        "table: {reported: {resnet: {'50': null}, combinedNet: null}}\n"
+        "table: {reported: {wbc: {resnet: {'50': null}, combinedNet: null}}}\n"
         "subsets: {given: {'1': null}}",
         Loader=loader,
     )
@@ -223,8 +223,8 @@ def test_null_takes_away_what_config_yaml_says(loader):
     assert "Eosinophils" in target.aliases
     assert "imagenet_vgg16" not in config.backbones
     assert "combinedNet" not in config.arms
-    assert "combinedNet" not in config.table.reported
-    assert set(config.table.reported["resnet"]) == {"100", "10", "1"}
+    assert "combinedNet" not in config.table.reported["wbc"]
+    assert set(config.table.reported["wbc"]["resnet"]) == {"100", "10", "1"}
     assert set(config.subsets.given) == {"50", "10"}
 
 

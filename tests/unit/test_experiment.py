@@ -1,9 +1,14 @@
 """From the listed arms to all that they need; names that lead nowhere, and settings of training."""
 
 import pytest
-from configs import check_complaint, load, plan
+from configs import CONFIG, check_complaint, load, plan
 
-from fewlabels.workflow.experiment import dataset_of, pretraining_training
+from fewlabels.workflow.experiment import (
+    dataset_of,
+    plan_experiment,
+    pretraining_training,
+    reported_numbers,
+)
 
 #: A pretraining of one's own on CAM16, and an arm that starts from it.
 OWN_ARM = (
@@ -180,7 +185,12 @@ def test_the_order_of_declaration_plays_no_part():
             "table: {figures: {figure6: resnetTwoStage}}",
             ["table.figures", "'resnetTwoStage'", "did you mean 'resnetTwoStages'?"],
         ),
-        ("table: {reported: {resnett: 3}}", ["table.reported", "did you mean 'resnet'?"]),
+        ("table: {reported: {wbcc: {resnet: 3}}}", ["table.reported'", "did you mean 'wbc'?"]),
+        (
+            "table: {reported: {wbc: {resnett: 3}}}",
+            ["table.reported.wbc", "did you mean 'resnet'?"],
+        ),
+        ("experiment: {arms: [resnet, lite, resnet]}", ["experiment.arms", "'resnet' twice"]),
         ("table: {figures: {figure6: resnet_cam16}}", ["table.figures", "'resnet_cam16'"]),
         # Sizes.
         (
@@ -272,12 +282,41 @@ def test_a_setting_of_no_use_to_the_method_is_refused():
     assert pretraining_training(config, "pRCC_autoencoder").class_weights == "balanced"
 
 
+@pytest.mark.parametrize("key", ["training: {epochs: 3}", "seed: 1", "title: t"])
+def test_a_key_that_a_method_has_no_use_for_is_unknown_to_it(key):
+    """Else a user would believe that it has an effect."""
+    name = key.split(":")[0]
+    check_complaint(
+        f"pretraining: {{prcc_feature: {{{key}}}}}",
+        [f"unknown key '{name}'", "pretraining.prcc_feature"],
+        load,
+    )
+
+
 def test_figures_and_reported_numbers_may_be_of_arms_that_are_not_run():
     overlay = (
         "experiment: {arms: [resnet], splits: [given, grouped]}\n"
-        "table: {figures: {figure6: combinedNet, figure7: liteGrouped}, reported: {lite: 90}}"
+        "table: {figures: {figure6: combinedNet, figure7: liteGrouped}, reported: {wbc: {lite: 90}}}"
     )
     assert list(plan(overlay).arms) == ["resnet", "resnetGrouped"]
+
+
+def test_published_numbers_stand_beside_results_on_their_own_data_set_alone():
+    config = load("experiment: {arms: [resnet, combinedNet]}")
+    known = CONFIG["table"]["reported"]
+    assert reported_numbers(config, plan_experiment(config)) == {
+        "resnet": known["wbc"]["resnet"],
+        "combinedNet": known["wbc"]["combinedNet"],
+        "resnet_cam16": known["cam16"]["resnet_cam16"],
+    }
+    other = load(
+        "target: cells\ndatasets: {cells: {folder: a, images: '{split}/{class}', classes: [x, y],"
+        " splits: {train: t, test: u}}}"
+    )
+    assert set(reported_numbers(other, plan_experiment(other))) == {
+        "resnet_cam16",
+        "pRCC_clustered_resnet",
+    }
 
 
 def test_settings_of_training_are_laid_over_each_other():

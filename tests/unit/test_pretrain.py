@@ -9,7 +9,7 @@ import pytest
 from builders import REPOSITORY, TRAINING
 
 import pretrain
-from fewlabels.pretraining.settings import METHODS, Pretraining
+from fewlabels.pretraining.settings import METHODS, Pretraining, Trained
 from fewlabels.workflow.dependencies import modules_of
 
 #: A declaration of each method, with every key that it has.
@@ -21,10 +21,11 @@ DECLARED = {
         "masks": "append",
         "trained": ["layer4"],
         "batch_norm": "frozen",
+        "seed": 7,
     },
-    "autoencoder": {"dataset": "cells", "channels": [4, 8], "latent_size": 6},
+    "autoencoder": {"dataset": "cells", "channels": [4, 8], "latent_size": 6, "seed": 7},
     "extract": {"dataset": "cells", "start": "network", "node": "fc"},
-    "cluster": {"features": "some", "pca_dimensions": 5, "clusters": 3},
+    "cluster": {"features": "some", "pca_dimensions": 5, "clusters": 3, "seed": 7},
 }
 #: What the parsed options of these must be.
 EXPECTED = {
@@ -40,7 +41,7 @@ RULES = (REPOSITORY / "rules/pretrain.smk").read_text(encoding="utf-8")
 
 
 def declaration(method: str) -> Pretraining:
-    return METHODS[method](method=method, seed=7, **DECLARED[method])
+    return METHODS[method](method=method, **DECLARED[method])
 
 
 def options_of(method: str) -> dict[str, argparse.Action]:
@@ -61,7 +62,7 @@ def command_line(method: str) -> list[str]:
         inputs += ["index", "images"]
     for flag in flags([*inputs, *entry.files]):
         words += [flag, f"file of {flag}"]
-    if entry.ignores is not None:
+    if isinstance(entry, Trained):
         words += ["--training", json.dumps(TRAINING), "--seed", "7", "--resize", "pad"]
     if entry.runs_network:
         words += ["--device", "cpu", "--precision", "float32", "--threads", "2"]
@@ -75,7 +76,7 @@ def test_what_is_declared_is_what_the_method_is_given(method):
     assert EXPECTED[method].items() <= given.items()
     for flag in flags([*METHODS[method].starts, *METHODS[method].files]):
         assert given[flag[2:].replace("-", "_")] == f"file of {flag}"
-    if METHODS[method].ignores is not None:
+    if issubclass(METHODS[method], Trained):
         assert (given["seed"], given["resize"]) == (7, "pad")
         assert given["training"].plain().items() >= TRAINING.items()
     # Shells get the words as they are.

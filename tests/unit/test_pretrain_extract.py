@@ -85,14 +85,6 @@ def test_images_are_found_by_their_ids(options, prcc_data, tmp_path):
     np.testing.assert_allclose(other, found[::-1], rtol=1e-4, atol=1e-5)
 
 
-def test_of_training_images_alone_where_asked(options, prcc_data):
-    assert call("pretrain", "extract", **options, train_only=True) == 0
-    names, _ = features_in(options["features"])
-    rows = read_csv(prcc_data["index"])
-    assert names == [row["id"] for row in rows if row["split"] == "train"]
-    assert len(names) == 15
-
-
 def test_equal_runs_give_equal_files(options):
     assert call("pretrain", "extract", **options) == 0
     before = options["features"].read_bytes()

@@ -153,13 +153,11 @@ def test_an_image_more_redoes_all_that_sees_the_target_and_nothing_else(settled)
 
 def test_another_label_in_a_table_redoes_what_sees_that_set_and_no_training(settled):
     table = settled.folder / "cells/others/list.csv"
-    table.write_text(table.read_text().replace("3.png,bean", "3.png,round"))
-    expected = {
-        *("index_images Other", "pack_images Other", *AUDIT),
-        *(*EXTERNAL, "evaluate"),
-    }
-    assert settled.planned() == expected
-    assert settled.run() == sorted(expected)
+    text = table.read_text()
+    table.write_text(text.replace("3.png,bean", "3.png,round"))
+    planned = settled.planned()
+    table.write_text(text)
+    assert planned == {"index_images Other", "pack_images Other", *AUDIT, *EXTERNAL, "evaluate"}
 
 
 def test_another_weights_file_redoes_what_starts_from_it_and_no_images(settled):

@@ -1,7 +1,6 @@
 """Extract what a backbone computes at one layer, for every image of a data set.
 
-Writes a CSV with one row per image: id, f0, f1, ... With --train-only, of the training images alone, as where the data
-set is the target.
+Writes a CSV with one row per image: id, f0, f1, ...
 """
 
 import argparse
@@ -24,7 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", required=True, help=".npy of pack_images; its table is beside")
     parser.add_argument("--start", required=True, help="a backbone's file, of fetch_weights")
     parser.add_argument("--node", required=True, help="the layer, such as classifier.4")
-    parser.add_argument("--train-only", action="store_true", help="leave other splits out")
     parser.add_argument("--features", required=True, help="CSV to write")
     parser.add_argument("--record", required=True, help="JSON to write: time, device, versions")
     add_compute_arguments(parser)
@@ -34,11 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     runtime = start(arguments.device, arguments.precision, arguments.threads)
     source = open_pictures([arguments.images])
-    ids = [
-        row["id"]
-        for row in read_csv(arguments.index)
-        if row["split"] == "train" or not arguments.train_only
-    ]
+    ids = [row["id"] for row in read_csv(arguments.index)]
     images = run_files.pixels_of([(name, "plain") for name in ids], source, runtime)
     model = NodeFeatures.load(arguments.start, arguments.node, source.size)
     runtime.place(model)

@@ -22,7 +22,6 @@ class Pretraining(Section):
         gives: what others can start from.
         files: output flag -> path below the results folder.
         starts: key that names a backbone or another pretraining -> what that must be or give.
-        ignores: keys of training settings that the method does not use; None where it trains nothing.
         tested: whether it needs test images of its data set.
         runs_network: whether it runs a network, and so takes a GPU and the settings of `compute`.
         special: own keys that :meth:`options` gives in a form of their own.
@@ -31,18 +30,13 @@ class Pretraining(Section):
     gives: ClassVar[Gives]
     files: ClassVar[dict[str, str]]
     starts: ClassVar[dict[str, Needs]] = {}
-    ignores: ClassVar[tuple[str, ...] | None] = None
     tested: ClassVar[bool] = False
     runs_network: ClassVar[bool] = True
     special: ClassVar[tuple[str, ...]] = ()
 
-    title: str = Field("", description="heading of its table")
-    seed: Seed = Field(0, description="initialisation, order, views")
-    training: dict[str, Any] = Field({}, description="what differs from `training.defaults`")
-
     def options(self) -> list[object]:
         """The method's own keys, numbers, texts or lists, as words of its command line: ``--key value``."""
-        elsewhere = {"method", "dataset", *self.starts, *self.special, *Pretraining.model_fields}
+        elsewhere = {"method", "dataset", *self.starts, *self.special}
         words: list[object] = []
         for key in type(self).model_fields:
             if key not in elsewhere:
@@ -56,11 +50,25 @@ class Pretraining(Section):
         return None
 
 
-class FromEncoder(Pretraining):
+class Trained(Pretraining):
+    """What the methods have that train a network.
+
+    Attributes:
+        ignores: keys of training settings that the method does not use.
+    """
+
+    ignores: ClassVar[tuple[str, ...]] = ()
+    special: ClassVar[tuple[str, ...]] = ("seed", "training")
+
+    seed: Seed = Field(0, description="initialisation, order, views")
+    training: dict[str, Any] = Field({}, description="what differs from `training.defaults`")
+
+
+class FromEncoder(Trained):
     """What the methods have that train an encoder further."""
 
     starts: ClassVar[dict[str, Needs]] = {"start": "encoder"}
-    special: ClassVar[tuple[str, ...]] = ("trained", "batch_norm")
+    special: ClassVar[tuple[str, ...]] = (*Trained.special, "trained", "batch_norm")
 
     start: str = Field(description="a backbone, or a pretraining that gives an encoder")
     trained: Blocks = Field(description="blocks or stages open for updates, or `all`")
@@ -86,11 +94,11 @@ class Supervised(FromEncoder):
         "record": "records/{name}.json",
     }
     starts: ClassVar[dict[str, Needs]] = {"start": "encoder", "labels": "labels"}
-    ignores: ClassVar[tuple[str, ...] | None] = ()
     tested: ClassVar[bool] = True
-    special: ClassVar[tuple[str, ...]] = (*FromEncoder.special, "masks")
+    special: ClassVar[tuple[str, ...]] = (*FromEncoder.special, "title", "masks")
 
     method: Literal["supervised"]
+    title: str = Field("", description="heading of its table")
     dataset: str = Field(description="whose images it is trained and tested on")
     labels: str | None = Field(
         None, description="a pretraining of method cluster; null: the data set's own"
@@ -101,7 +109,7 @@ class Supervised(FromEncoder):
         return ["--mask-use", self.masks, *super().options()]
 
 
-class Autoencoder(Pretraining):
+class Autoencoder(Trained):
     """A convolutional autoencoder, trained to reconstruct images by mean squared error."""
 
     gives: ClassVar[Gives] = "encoder"
@@ -111,7 +119,7 @@ class Autoencoder(Pretraining):
         "reconstructions": "figures/{name}_reconstructions.png",
         "record": "records/{name}.json",
     }
-    ignores: ClassVar[tuple[str, ...] | None] = ("class_weights",)
+    ignores: ClassVar[tuple[str, ...]] = ("class_weights",)
     tested: ClassVar[bool] = True
 
     method: Literal["autoencoder"]
@@ -140,7 +148,7 @@ class Extract(Pretraining):
     starts: ClassVar[dict[str, Needs]] = {"start": "backbone"}
 
     method: Literal["extract"]
-    dataset: str = Field(description="whose images it takes; of the target the training images")
+    dataset: str = Field(description="whose images it takes")
     start: str = Field(description="a backbone")
     node: str = Field(description="the layer, by torchvision's name for it, such as classifier.4")
 
@@ -163,9 +171,7 @@ class Cluster(Pretraining):
         ge=2, description="principal components, fewer where the data allow fewer"
     )
     clusters: int = Field(ge=2, description="how many; the largest is 0")
-
-    def options(self) -> list[object]:
-        return [*super().options(), "--seed", self.seed]
+    seed: Seed = Field(0, description="of the starts of K-means")
 
 
 AnyPretraining = Annotated[

@@ -22,14 +22,17 @@ Text = Annotated[str, Field(min_length=1)]
 Fraction = Annotated[float, Field(gt=0, le=100)]
 Policy = Literal["stop", "warn"]
 Leak = Literal["error", "warn", "ignore"]
+#: Where a backbone's weights come from, if not out of a file of one's own.
+WEIGHTS = ("default", "packaged", "random")
 
 
 def _map_entries(value: Any) -> Any:
     return map_entries(value) if isinstance(value, dict) else value
 
 
-#: Fraction -> number; a map within a map, whose entries can be taken away like those of others.
-Reported = Annotated[dict[str, float], BeforeValidator(_map_entries)]
+#: Maps within maps, whose entries can be taken away like those of others: fraction -> number; model -> number or such.
+ByFraction = Annotated[dict[str, float], BeforeValidator(_map_entries)]
+Reported = Annotated[dict[str, float | ByFraction], BeforeValidator(_map_entries)]
 
 CacheUse = Annotated[Literal["auto", "always", "off"], MaskUse.__metadata__[0]]
 
@@ -44,6 +47,9 @@ class Paths(Section):
 class Dataset(Layout):
     """A set of images: where they lie, and what is known of them besides."""
 
+    title: Text | None = Field(
+        None, description="what its images show, for headings; null: the data set's name"
+    )
     true_types: Text | None = Field(
         None, description="CSV (id, type) that clusters are compared with"
     )
@@ -55,7 +61,7 @@ class Dataset(Layout):
 
     def layout(self) -> dict[str, Any]:
         """Where the images lie, for index_images and draw_subsets."""
-        return self.plain("true_types")
+        return self.plain("true_types", "title")
 
 
 class External(Section):
@@ -204,6 +210,11 @@ class Backbone(Section):
     )
     seed: Seed = Field(0, description="of random weights")
 
+    @property
+    def file(self) -> str | None:
+        """The file of one's own that the weights are in."""
+        return None if self.weights in WEIGHTS else self.weights
+
 
 class Arm(Section):
     """A recipe for the target's classifier."""
@@ -269,11 +280,10 @@ class Statistics(Section):
 
 class Table(Section):
     decimals: int = Field(ge=0, le=6, description="of the readable table")
-    target: str = Field(description="what the target's images show, for the table's heading")
-    reported: dict[str, float | Reported] = Field(
+    reported: dict[str, Reported] = Field(
         {},
-        description="published numbers, in per cent, shown beside ours: of an arm by fraction, "
-        "or of a pretrained classifier",
+        description="data set -> published numbers, in per cent, shown beside ours: of an arm on that target by "
+        "fraction, or of a pretrained classifier of that data set",
     )
     figures: dict[FileStem, str] = Field(
         {},

@@ -27,6 +27,11 @@ MOVED = {
     "pretraining.prcc_clustered": "pretraining.pRCC_clustered_resnet",
     "pretraining.prcc_autoencoder.test_share": "datasets.prcc.holdout",
     "pretraining.prcc_autoencoder": "pretraining.pRCC_autoencoder",
+    "table.reported.resnet": "table.reported.wbc.resnet",
+    "table.reported.combinedNet": "table.reported.wbc.combinedNet",
+    "table.reported.combinedNetClustered": "table.reported.wbc.combinedNetClustered",
+    "table.reported.pRCC_clustered_resnet": "table.reported.prcc.pRCC_clustered_resnet",
+    "table.reported.resnet_cam16": "table.reported.cam16.resnet_cam16",
     "compute.activations": "compute.feature_cache",
     "compute.activations_gb": "compute.feature_cache_gb",
 }

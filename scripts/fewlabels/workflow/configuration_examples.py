@@ -26,6 +26,7 @@ data_root: /data/microscopy
 target: smears
 datasets:
   smears:
+    title: blood smears
     folder: smears
     images: "{split}/images/{class}"
     masks: "{split}/masks/{class}"
@@ -35,7 +36,6 @@ datasets:
     splits: {train: train, test: held_out}
     group_pattern: '^(?P<slide>[A-Z0-9]+)_'      # tells slides apart; leave it out where names tell nothing
 experiment: {arms: [resnet]}                     # needs this folder alone
-table: {target: blood smears, reported: {resnet: null}}
 """,
     "torchvision's ImageFolder layout": """
 # cells/train/0/*.png, cells/train/healthy/*.png, cells/test/...; class names may be numbers

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.files import write_text
 from fewlabels.core.settings import Section, TrainingSettings, is_section
-from fewlabels.pretraining.settings import METHODS, Pretraining
+from fewlabels.pretraining.settings import METHODS
 from fewlabels.workflow.config_model import Config
 from fewlabels.workflow.configuration_examples import EXAMPLES, INTRODUCTION
 
@@ -146,13 +146,12 @@ def _keys_of_field(path: str, field: FieldInfo, given: Any) -> Iterator[Key]:
 
 
 def _keys_of_pretraining() -> Iterator[Key]:
-    """Keys that all methods have, then those of each."""
+    """The method, then the keys of each."""
     path = "pretraining.<name>"
     yield Key(f"{path}.method", kind_of(Literal[tuple(METHODS)]), "required", "how to pretrain")
-    yield from keys_of(Pretraining, path, None)
     for method, section in METHODS.items():
         for key in keys_of(section, path, None):
-            if key.path.removeprefix(f"{path}.") not in ("method", *Pretraining.model_fields):
+            if key.path.removeprefix(f"{path}.") != "method":
                 yield replace(key, method=method)
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fewlabels.core.errors import UserError, did_you_mean
+from fewlabels.core.errors import UserError, did_you_mean, nearest
 from fewlabels.core.run_grid import GridArm, RunGrid
 from fewlabels.core.run_sheet import Run
 from fewlabels.core.settings import TrainingSettings
-from fewlabels.pretraining.settings import Autoencoder, Pretraining, Supervised
+from fewlabels.pretraining.settings import Autoencoder, Pretraining, Supervised, Trained
 from fewlabels.workflow.config_model import Arm, Config
 from fewlabels.workflow.configuration import fraction_labels, training_settings
 
@@ -88,15 +88,30 @@ def plan_experiment(config: Config) -> Experiment:
 
 
 def _check_table(config: Config) -> None:
-    """Refuse names of figures and of reported numbers that are declared nowhere; that all are run is not asked."""
+    """Refuse names of figures and of reported numbers that are declared nowhere; that all are run is not asked.
+
+    Published numbers of a data set that was taken out of the config are left alone.
+    """
     arms = [*config.arms, *map(grouped_arm, config.arms)]
-    for key, names, known in (
-        ("table.figures", config.table.figures.values(), arms),
-        ("table.reported", config.table.reported, [*arms, *config.pretraining]),
-    ):
-        for name in names:
-            if name not in known:
-                raise UserError(f"key '{key}' names '{name}': {did_you_mean(name, known)}")
+    datasets = list(config.datasets)
+    named = [("table.figures", name, arms) for name in config.table.figures.values()]
+    for dataset, numbers in config.table.reported.items():
+        if dataset in datasets:
+            known = [*arms, *config.pretraining]
+            named += [(f"table.reported.{dataset}", name, known) for name in numbers]
+        elif nearest(dataset, datasets):
+            named.append(("table.reported", dataset, datasets))
+    for key, name, known in named:
+        if name not in known:
+            raise UserError(f"key '{key}' names '{name}': {did_you_mean(name, known)}")
+
+
+def reported_numbers(config: Config, experiment: Experiment) -> dict[str, float | dict[str, float]]:
+    """The published numbers of what is run, of the data sets that they are of."""
+    on = dict.fromkeys(experiment.arms, config.target)
+    on |= {name: dataset_of(config, name) for name in experiment.pretraining}
+    found = {name: config.table.reported.get(dataset, {}).get(name) for name, dataset in on.items()}
+    return {name: number for name, number in found.items() if number is not None}
 
 
 class _Closure:
@@ -215,7 +230,9 @@ def pretraining_training(config: Config, name: str) -> TrainingSettings:
         UserError: a key is unknown, missing or wrong, or of no use to the method.
     """
     entry, key = config.pretraining[name], f"pretraining.{name}.training"
-    for ignored in entry.ignores or ():
+    if not isinstance(entry, Trained):
+        raise TypeError(f"{name} trains nothing")
+    for ignored in entry.ignores:
         if ignored in entry.training:
             raise UserError(
                 f"config: key '{key}.{ignored}' is of no use to the method {entry.method}: take it out"
@@ -226,6 +243,9 @@ def pretraining_training(config: Config, name: str) -> TrainingSettings:
 def _listed_arms(config: Config) -> Iterator[ListedArm]:
     splits = ["given", *([GROUPED] if GROUPED in config.experiment.splits else [])]
     baseline = config.statistics.baseline
+    for name in config.experiment.arms:
+        if config.experiment.arms.count(name) > 1:
+            raise UserError(f"key 'experiment.arms' lists '{name}' twice: once is enough")
     if baseline not in config.arms:
         raise UserError(
             f"key 'statistics.baseline' names '{baseline}': {did_you_mean(baseline, list(config.arms))}"
