@@ -108,6 +108,10 @@ def test_damaged_raw_data_stop_before_training(finished, make_copy, damage):
     workflow = make_copy()
     raw = workflow.folder / "raw"
     shutil.copytree(finished.folder / "resources/synthetic/images", raw)
+    weights = workflow.folder / "resources/weights"
+    weights.mkdir(parents=True)
+    for path in (finished.folder / "resources/weights").iterdir():
+        (weights / path.name).symlink_to(path)
     name, word = damage(raw)
     done = workflow.snakemake(
         *("--cores", "2", "--configfile", "tests/tiny.yaml"),
@@ -119,6 +123,7 @@ def test_damaged_raw_data_stop_before_training(finished, make_copy, damage):
     assert name in line
     assert word in line
     assert not TRAINING.search(done.stdout)
+    assert "rule fetch_weights:" not in done.stdout
     assert not list(workflow.folder.glob("results/models/**/*.pt"))
     # What was found is left to look at, though the rule failed.
     found = "leakage/pairs.csv" if word == "same file" else "logs/check_datasets/problems.csv"

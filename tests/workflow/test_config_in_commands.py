@@ -25,17 +25,10 @@ from fewlabels.workflow.config_model import Config
 UNSEEN = {
     "containers.torch": "shown with --use-apptainer alone: tests/containers",
     "containers.tools": "shown with --use-apptainer alone: tests/containers",
-    "pretraining.autoencoder.title": "an autoencoder has no table",
-    "pretraining.extract.title": "features have no table",
-    "pretraining.extract.seed": "nothing is drawn",
-    "pretraining.extract.training": "nothing is trained",
-    "pretraining.cluster.title": "pseudo-labels have no table",
-    "pretraining.cluster.training": "nothing is trained",
 }
 #: Options that no rule gives, and why.
 NEVER_GIVEN = {
     "draw_synthetic_images --mask-share": "the share of the real sets; the config has no key for it",
-    "pretrain extract --train-only": "of the target alone, whose pseudo-labels no classifier may use",
 }
 #: Options that rules give, with the parser's default in all of these runs, and why.
 NEVER_CHANGED = {
@@ -237,7 +230,9 @@ def test_a_job_depends_on_its_script_and_on_what_that_imports(runs, name):
         assert sorted(job.program) == sorted([f"scripts/{job.script}.py", *expected])
 
 
-@pytest.mark.parametrize("line", lines_of("expected_inputs.txt"))
+@pytest.mark.parametrize(
+    "line", lines_of("expected_inputs.txt"), ids=lambda line: line.partition(":")[0]
+)
 def test_a_job_reads_these_files(runs, line):
     """Also those that its command does not name, as scripts find them beside others, or that it only waits for."""
     jobs, _, paths = line.partition(":")
