@@ -117,7 +117,7 @@ arms:
     title: the light one
     masks: replace
     encoders: [{encoder: imagenet_efficientnet_lite0, trained: [blocks.6]}]
-    training: {rotation: any}
+    training: {epochs: 13, min_steps: 17, batch_size: 32, learning_rate: 0.006, rotation: any}
 training:
   defaults: {epochs: 11, min_steps: 123, batch_size: 24, optimizer: sgd, learning_rate: 0.02, weight_decay: 0.003,
     schedule: constant, class_weights: balanced, flips: false, rotation: none}

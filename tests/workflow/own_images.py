@@ -17,7 +17,8 @@ subsets: {fractions: [100]}
 experiment: {replicates: [1], crossed: {replicates: []}}
 training:
   defaults: {epochs: 1, batch_size: 8}
-  classification: {epochs: 2, min_steps: 0, learning_rate: 0.001}
+  classification: {epochs: 2, learning_rate: 0.001}
+arms: {lite: {training: {epochs: 2, min_steps: 0, batch_size: 8, learning_rate: 0.001}}}
 backbones: {imagenet_resnet18: {weights: random}}
 compute: {device: cpu, precision: float32}
 """

@@ -112,10 +112,9 @@ arms:
 experiment: {arms: [resnet, chained]}
 """,
     "Enough steps with few labels": """
-# At 1 % the 30 epochs of a few images are few steps. Real ImageNet weights that need no download:
-arms:
-  lite: {training: {epochs: 12, min_steps: 300, batch_size: 16, learning_rate: 0.0005}}
-training: {classification: {min_steps: 300}}      # of the other arms
+# At 1 % the 30 epochs of a few images are few steps. The arm lite (real ImageNet weights that need no download)
+# has settings of its own.
+training: {classification: {min_steps: 300}}
 experiment: {arms: [resnet, lite]}
 """,
     "A quick look, beside other results": """
