@@ -28,3 +28,5 @@ def test_an_arm_from_the_config_alone(finished):
     assert len(rows) == 20
     log = finished.folder / "results/logs/train_classifier/replicate1/twoTissues_wbc_100.log"
     assert "epoch 2/2" in log.read_text()
+    # The check of networks knows the arm now; other tests find it as it was.
+    finished.run("--", "results/check_networks.csv")

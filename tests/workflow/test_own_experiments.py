@@ -36,7 +36,9 @@ def outside_the_config(results: Path) -> str:
 def alone(own: Workflow) -> tuple[Path, str]:
     """Results and output of a run that has white blood cells and nothing else."""
     (own.folder / "alone.yaml").write_text("experiment: {arms: [resnet]}\n")
-    options = (SHORT, "--config", "data_root=images/alone", "pathvars={results: results/alone}")
+    # Nothing that other tests have fetched.
+    folders = "pathvars={results: results/alone, resources: resources/alone}"
+    options = (SHORT, "--config", "data_root=images/alone", folders)
     planned = own.planned(*options, overlay="alone.yaml")
     assert planned == {
         **{"index_images": 1, "check_datasets": 1, "pack_images": 1, "apply_masks": 1},
