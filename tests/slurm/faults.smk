@@ -88,7 +88,10 @@ rule preempted_and_requeued:
         " echo attempt {resources.attempt}, again > {output}"
 
 
+# After the other: one job that takes the whole node would preempt both.
 rule preempted_and_cancelled:
+    input:
+        "ends/preempted_and_requeued.txt",
     output:
         "ends/preempted_and_cancelled.txt",
     log:
