@@ -62,8 +62,9 @@ lock: $(INSTALLED) ## resolve envs/*.in anew into the lock files
 	cd envs && ../$(BIN)/pip-compile $(COMPILE) --constraint requirements.lock --output-file tools.lock tools.in
 	$(MAKE) containers-lock
 
-configuration: $(INSTALLED) ## write docs/configuration.md anew from the classes that check the config
+configuration: $(INSTALLED) ## write docs/configuration.md and the tables of docs/raw_images.md anew from the code
 	$(RUN) PYTHONPATH=scripts python -m fewlabels.workflow.configuration_page docs/configuration.md
+	$(RUN) PYTHONPATH=scripts python -m fewlabels.workflow.raw_images_page docs/raw_images.md
 
 # `tred` leaves out what follows from the other arrows.
 rulegraph: $(INSTALLED) ## redraw docs/rulegraph.svg (needs graphviz: apt-get install graphviz)

@@ -25,6 +25,18 @@ include: "rules/evaluate.smk"
 include: "rules/containers.smk"
 
 
+onstart:
+    begin_run()
+
+
+onsuccess:
+    end_run()
+
+
+onerror:
+    fail_run()
+
+
 rule all:
     default_target: True
     input:
@@ -37,6 +49,10 @@ rule all:
         "<results>/benchmarks.csv",
         collect("<results>/figures/{figure}.png", figure=FIGURES),
         collect("<results>/figures/confusion/{arm}.png", arm=ARMS),
+        "<results>/data.md",
         "<results>/leakage/leakage.md",
         "<results>/leakage/slide_only.csv",
         collect("<results>/masked/{dataset}_contact_sheet.png", dataset=MASKED),
+        "<results>/images/check_datasets.csv",
+        HEEDED,
+        state_files("heeded.txt"),

@@ -136,7 +136,7 @@ def train_classifier(
         encoders=json.dumps([choice]),
         encoder_checkpoints=[weights],
         features=[folder / "features.npy"] if cached else [],
-        classes=CLASSES,
+        classes=json.dumps(CLASSES),
         training=training,
         seed=seed,
         resize="stretch",

@@ -13,8 +13,7 @@ rule train_classifier:
         subset=run_subset,
         encoder_checkpoints=encoder_checkpoints,
         features=arm_features,
-        networks=ancient("<results>/check_networks.csv"),
-        leakage=ancient("<results>/leakage/check_leakage.csv"),
+        heeded=ancient(HEEDED),
     output:
         checkpoint=f"<results>/models/{RUN}.pt",
         history=f"<results>/history/{RUN}.csv",
@@ -36,7 +35,7 @@ rule train_classifier:
         mask_use=arm_masks,
         encoders=arm_encoders,
         features=features_flag,
-        classes=list(CONFIG.datasets[TARGET].classes),
+        classes=as_is(as_json(CONFIG.datasets[TARGET].classes)),
         training=arm_training,
         held_out=validation_output_flag,
         seed=initialisation_seed,
@@ -77,6 +76,7 @@ rule predict_external:
         index="<results>/images/{external}_index.csv",
         images="<results>/images/{external}.npy",
         table="<results>/images/{external}.csv",
+        heeded=ancient(HEEDED),
     output:
         predictions=f"<results>/predictions/{RUN}_on_{{external}}.csv",
     log:

@@ -7,17 +7,22 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from snakemake.pathvars import Pathvars
+
 REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 from fewlabels.core.errors import UserError
 from fewlabels.core.run_sheet import run_pattern
-from fewlabels.data.datasets import dataset_hash, folders_read
+from fewlabels.data.datasets import folders_read
 from fewlabels.data.layouts import Layout
 from fewlabels.pretraining.settings import Cluster, Supervised, Trained
+from fewlabels.workflow.config_files import check_config_files, without_empty
 from fewlabels.workflow.config_model import WEIGHTS
 from fewlabels.workflow.configuration import external_layout, load_config
 from fewlabels.workflow.dependencies import modules_of
+from fewlabels.workflow.start_checks import check_places, check_true_types
+from fewlabels.workflow.image_states import Contents, state_name
 from fewlabels.workflow.experiment import (
     dataset_of,
     plan_experiment,
@@ -32,6 +37,12 @@ os.environ.update(
 )
 
 try:
+    if workflow.is_main_process:
+        check_config_files(workflow.configfiles)
+        # Jobs on other machines get their names.
+        workflow.config_settings.configfiles = without_empty(
+            workflow.config_settings.configfiles
+        )
     CONFIG = load_config(config, workflow.config_settings.overwrite_config)
     EXPERIMENT = plan_experiment(CONFIG)
     PRETRAINING = EXPERIMENT.pretraining
@@ -42,6 +53,10 @@ try:
     }
 except UserError as error:
     sys.exit(f"error: {error}")
+
+# Snakemake itself puts these into paths, and read them before `~` and variables were expanded.
+config["pathvars"] = CONFIG.pathvars.plain()
+workflow.pathvars.update(Pathvars.from_config(config))
 
 TARGET = CONFIG.target
 DATASETS = EXPERIMENT.datasets
@@ -75,8 +90,12 @@ PRIORITY = {"images": 1003, "labelled": 1002, "pretraining": 1001}
 
 wildcard_constraints:
     dataset="|".join([*DATASETS, *EXTERNAL]),
+    content="drawn|[0-9a-f]{12}",
+    place=f"{TARGET}_|states/{TARGET}_(?:drawn|[0-9a-f]{{12}})/",
+    checked="leakage|networks|images/states/[^/]+",
     external="[A-Za-z][A-Za-z0-9]*",
     split="|_grouped",
+    given="|_[0-9a-f]{12}",
     backbone="[A-Za-z][A-Za-z0-9_]*",
     source="default|packaged|random|given",
     encoder="|".join([*CONFIG.backbones, *CONFIG.pretraining]),
@@ -110,8 +129,13 @@ def most_images_first(wildcards):
 
 
 def flag(name, value):
-    """A command line flag, or nothing where there is no value."""
-    return f"{name} {shlex.quote(str(value))}" if value else ""
+    """A command line flag, or nothing where there is no value. With `=`, a value may begin with `-`."""
+    return f"{name}={shlex.quote(str(value))}" if value else ""
+
+
+def as_is(value):
+    """A parameter that may hold the user's words: in a plain text Snakemake would take {2} for a wildcard."""
+    return lambda wildcards: value
 
 
 def as_json(value):
@@ -153,13 +177,23 @@ def is_drawn(dataset):
     return SYNTHETIC and not os.path.isabs(layout_of(dataset).folder or "/")
 
 
-def raw_folder(wildcards):
+def section_of(dataset):
+    """Where the config declares a data set."""
+    return f"external.{dataset}" if dataset in EXTERNAL else f"datasets.{dataset}"
+
+
+def section_of_set(wildcards):
+    return section_of(wildcards.dataset)
+
+
+def checked_folder(dataset):
     """The raw folder of a data set; asking for it is what a run without data fails on."""
-    section = "external" if wildcards.dataset in EXTERNAL else "datasets"
-    key = "table" if layout_of(wildcards.dataset).table else "folder"
-    return existing_folder(
-        folder_of(wildcards.dataset), f"{section}.{wildcards.dataset}.{key}"
-    )
+    key = "table" if layout_of(dataset).table else "folder"
+    return existing_folder(folder_of(dataset), f"{section_of(dataset)}.{key}")
+
+
+def raw_folder(wildcards):
+    return checked_folder(wildcards.dataset)
 
 
 def existing_folder(folder, key):
@@ -171,19 +205,107 @@ def existing_folder(folder, key):
     return folder
 
 
-@cache
-def hash_of_images(folder, layout):
+def check_at_start():
+    """What is wrong with folders and tables of the user's is said before the first job."""
+    own = [name for name in [*DATASETS, *EXTERNAL] if not is_drawn(name)]
+    read = {
+        f"{section_of(name)}.folder": folder_of(name)
+        for name in own
+        if not layout_of(name).table
+    }
+    if CONFIG.subsets.source == "given":
+        read |= {
+            f"subsets.given.{fraction}": os.path.join(data_root(), folder)
+            for fraction, folder in CONFIG.subsets.given.items()
+            if fraction in FRACTIONS
+        }
+    written = {
+        f"pathvars.{name}": workflow.pathvars.apply(path)
+        for name, path in config["pathvars"].items()
+    }
+    check_places(written, read)
+    for name, entry in PRETRAINING.items():
+        dataset = dataset_of(CONFIG, name)
+        table = CONFIG.datasets[dataset].true_types
+        if isinstance(entry, Cluster) and dataset in own and table:
+            if os.path.isdir(folder_of(dataset)):
+                key, layout = f"datasets.{dataset}.true_types", layout_of(dataset)
+                unknown = check_true_types(key, table, folder_of(dataset), layout)
+                if unknown:
+                    print(
+                        f"warning: {table} ({key}) has {len(unknown)} ids that are no image's, such as '{unknown[0]}'",
+                        file=sys.stderr,
+                    )
+
+
+if workflow.is_main_process:
     try:
-        return dataset_hash(folder, Layout.from_json(layout))
+        check_at_start()
     except UserError as error:
         sys.exit(f"error: {error}")
 
 
-def raw_listing(wildcards):
-    """Changes when images come or go. Synthetic images have their manifest as an input instead."""
+CONTENT_CACHE = ".snakemake/fewlabels/content_hashes"
+CONTENTS = Contents(
+    Path(CONTENT_CACHE),
+    Path(f".snakemake/fewlabels/{state_name({'results': pathvar('results')})}.json"),
+    workflow.is_main_process,
+)
+
+
+def hash_of_images(folder, dataset):
+    try:
+        return CONTENTS.of(folder, layout_of(dataset))
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+@cache
+def content_of(dataset):
+    """Names the state of a data set's files, and all else that its index is made by. Synthetic images have their
+    manifest as an input instead."""
+    if is_drawn(dataset):
+        return "drawn"
+    return state_name(
+        {
+            "content": hash_of_images(checked_folder(dataset), dataset),
+            "layout": layout_of(dataset).plain(),
+            "external": dataset in EXTERNAL,
+            "split_seed": CONFIG.experiment.split_seed,
+            "max_megapixels": CONFIG.images.max_megapixels,
+        }
+    )
+
+
+def content_flags(wildcards):
+    """With these a job that read all files checks that they are still what the run began with."""
     if is_drawn(wildcards.dataset):
-        return "synthetic"
-    return hash_of_images(raw_folder(wildcards), layout_json(wildcards))
+        return ""
+    found = hash_of_images(raw_folder(wildcards), wildcards.dataset)
+    return f"--content {found} --content-cache {CONTENT_CACHE}"
+
+
+def state_of(dataset, file):
+    """A file of the state that a data set is in."""
+    return f"<results>/images/states/{dataset}_{content_of(dataset)}/{file}"
+
+
+def state_files(file):
+    """A file of every data set in use."""
+    return lambda wildcards: [state_of(name, file) for name in [*DATASETS, *EXTERNAL]]
+
+
+# In the order of the outputs of publish_images.
+PUBLISHED = ["index.csv", "problems.csv", "left_out.csv", "reading.json"]
+PUBLISHED += ["images.npy", "images.csv", "masks.npy", "masks.csv"]
+
+
+def published_states(wildcards):
+    return [state_of(wildcards.dataset, file) for file in PUBLISHED]
+
+
+# What all training waits for, without being rerun by it (`ancient`).
+HEEDED = ["<results>/leakage/heeded.txt", "<results>/networks/heeded.txt"]
 
 
 def synthetic_manifest(wildcards):
@@ -194,13 +316,17 @@ def is_given(fraction):
     return CONFIG.subsets.source == "given" and fraction != "100"
 
 
+def given_folder_of(fraction):
+    folder = CONFIG.subsets.given[fraction]
+    return existing_folder(
+        os.path.join(data_root(), folder), f"subsets.given.{fraction}"
+    )
+
+
 def given_folder(wildcards):
     if not is_given(wildcards.fraction):
         return ""
-    folder = CONFIG.subsets.given[wildcards.fraction]
-    return existing_folder(
-        os.path.join(data_root(), folder), f"subsets.given.{wildcards.fraction}"
-    )
+    return given_folder_of(wildcards.fraction)
 
 
 def given_folder_flags(wildcards):
@@ -208,13 +334,37 @@ def given_folder_flags(wildcards):
     if not folder:
         return ""
     layout = as_json(layout_of(TARGET).plain())
-    return f"{flag('--given-folder', folder)} {flag('--layout', layout)}"
+    policy = as_json(CONFIG.problems.plain())
+    return " ".join(
+        [
+            flag("--given-folder", folder),
+            flag("--layout", layout),
+            flag("--key", section_of(TARGET)),
+            flag("--policy", policy),
+        ]
+    )
 
 
-def given_listing(wildcards):
-    if not is_given(wildcards.fraction):
+def subset_masked_table(wildcards):
+    """Says which masks of the target are applied, if it has masks."""
+    return f"<results>/masked/{TARGET}.csv" if TARGET in MASKED else []
+
+
+def masked_table_flag(wildcards, input):
+    return flag("--masked-table", input.masked_table)
+
+
+def given_content(fraction):
+    """Names a given subset after what its folder contains, so that a fault in it leaves the subset of before."""
+    if not is_given(fraction):
         return ""
-    return hash_of_images(given_folder(wildcards), as_json(layout_of(TARGET).plain()))
+    return "_" + hash_of_images(given_folder_of(fraction), TARGET)[:12]
+
+
+def subset_file(part, fraction, suffix):
+    """The table of a subset; part: replicate and its number."""
+    given = given_content(fraction)
+    return f"<results>/subsets/{part}/{TARGET}_{fraction}{suffix}{given}.csv"
 
 
 RUN_OF = {(run.arm, run.fraction, run.replicate): run for run in RUNS}
@@ -254,9 +404,7 @@ def arm_index(wildcards):
 def run_subset(wildcards):
     seed = run_of(wildcards).subset_seed
     suffix = split_suffix(wildcards.arm)
-    return (
-        f"<results>/subsets/replicate{seed}/{TARGET}_{wildcards.fraction}{suffix}.csv"
-    )
+    return subset_file(f"replicate{seed}", wildcards.fraction, suffix)
 
 
 def validation_flags(wildcards):

@@ -74,7 +74,7 @@ rule fetch_weights:
         "python {input.script:q}"
         " --backbone {wildcards.backbone}"
         " --model {params.model:q}"
-        " --weights {params.weights:q}"
+        " --weights={params.weights:q}"
         " {params.sha256}"
         " --seed {params.seed}"
         " --image-size {params.image_size}"
@@ -83,25 +83,27 @@ rule fetch_weights:
         " > {log:q} 2>&1"
 
 
-# All training waits for it, but is not rerun by it (`ancient`); and so for all weights to be there and to fit.
+# All training waits for its verdict, but is not rerun by it (`ancient`); and so for all weights to be there and to fit.
 rule check_networks:
     input:
         script=script_of("check_networks"),
         library=library_of("check_networks"),
         weights=[weights_file(name) for name in EXPERIMENT.backbones],
     output:
-        "<results>/check_networks.csv",
+        table="<results>/check_networks.csv",
+        verdict="<results>/networks/verdict.txt",
     log:
         "<logs>/check_networks/check_networks.log",
     benchmark:
         "<benchmarks>/check_networks/check_networks.tsv"
     priority: PRIORITY["images"]
     params:
-        networks=as_json(networks_to_check()),
+        networks=as_is(as_json(networks_to_check())),
     shell:
         "python {input.script:q}"
         " --networks {params.networks:q}"
-        " --output {output:q}"
+        " --output {output.table:q}"
+        " --verdict {output.verdict:q}"
         " > {log:q} 2>&1"
 
 
@@ -122,7 +124,7 @@ rule list_runs:
     container:
         TOOLS_IMAGE
     params:
-        grid=as_json(EXPERIMENT.grid.plain()),
+        grid=as_is(as_json(EXPERIMENT.grid.plain())),
     shell:
         "python {input.script:q}"
         " --grid {params.grid:q}"

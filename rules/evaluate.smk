@@ -170,6 +170,8 @@ rule summarize:
         spread="<results>/spread.csv",
         costs="<results>/costs.csv",
         cluster_quality=cluster_qualities,
+        leakage="<results>/leakage/check_leakage.csv",
+        data="<results>/data.md",
     output:
         summary="<results>/summary.csv",
         readable="<results>/summary.md",
@@ -183,15 +185,17 @@ rule summarize:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
-        reported=as_json(reported_numbers(CONFIG, EXPERIMENT)),
-        titles=as_json({name: arm.title for name, arm in EXPERIMENT.arms.items()}),
+        reported=as_is(as_json(reported_numbers(CONFIG, EXPERIMENT))),
+        titles=as_is(
+            as_json({name: arm.title for name, arm in EXPERIMENT.arms.items()})
+        ),
         decimals=CONFIG.table.decimals,
         alpha=CONFIG.statistics.alpha,
         margin=CONFIG.statistics.margin,
         subsets=CONFIG.subsets.source,
-        target_title=CONFIG.datasets[TARGET].title or TARGET,
-        tables=as_json(tables_of_pretrained()),
-        starts=as_json(starts()),
+        target_title=as_is(CONFIG.datasets[TARGET].title or TARGET),
+        tables=as_is(as_json(tables_of_pretrained())),
+        starts=as_is(as_json(starts())),
         synthetic="--synthetic" if SYNTHETIC else "",
     shell:
         "python {input.script:q}"
@@ -199,8 +203,10 @@ rule summarize:
         " --comparisons {input.comparisons:q}"
         " --spread {input.spread:q}"
         " --costs {input.costs:q}"
+        " --leakage {input.leakage:q}"
+        " --data {input.data:q}"
         " --runs {input.runs:q}"
-        " --target-title {params.target_title:q}"
+        " --target-title={params.target_title:q}"
         " --tables {params.tables:q}"
         " --starts {params.starts:q}"
         " --reported {params.reported:q}"
@@ -223,7 +229,7 @@ rule record_provenance:
         indexes=collect(
             "<results>/images/{dataset}_index.csv", dataset=[*DATASETS, *EXTERNAL]
         ),
-        grouped_index=audited_grouped_index,
+        grouped_index=grouped_index,
     output:
         provenance="<results>/provenance.json",
     log:
@@ -273,7 +279,7 @@ rule plot_curves:
         arm=figure_arm,
     shell:
         "python {input.script:q}"
-        " --title {params.title:q}"
+        " --title={params.title:q}"
         " --results {params.results:q}"
         " --runs {input.runs:q}"
         " --arm {params.arm}"
@@ -306,7 +312,7 @@ rule plot_confusion:
         " --confusion {input.confusion:q}"
         " --runs {input.runs:q}"
         " --arm {wildcards.arm}"
-        " --title {params.title:q}"
+        " --title={params.title:q}"
         " --external {params.external:q}"
         " --figure {output.figure:q}"
         " > {log:q} 2>&1"

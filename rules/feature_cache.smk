@@ -12,8 +12,7 @@ rule cache_features:
         masked=cache_masked_images,
         masked_table=cache_masked_table,
         subset=cache_subset,
-        leakage=ancient("<results>/leakage/check_leakage.csv"),
-        networks=ancient("<results>/check_networks.csv"),
+        heeded=ancient(HEEDED),
     output:
         features="<results>/feature_cache/{part}/{encoder}_{frozen}_{pixels}_{views}.npy",
         header="<results>/feature_cache/{part}/{encoder}_{frozen}_{pixels}_{views}.json",

@@ -17,7 +17,7 @@ def cache_subset(wildcards):
     if part in ("all", "test"):
         return []
     largest = max(FRACTIONS, key=float)
-    return f"<results>/subsets/{part}/{TARGET}_{largest}{grouped}.csv"
+    return subset_file(part, largest, "_grouped" if grouped else "")
 
 
 def cache_masked_images(wildcards):
@@ -101,24 +101,20 @@ def pretraining_inputs(name):
         elif below:
             found[key] = pretraining_file(below, gives)
     if isinstance(entry, Cluster) and true_types(dataset_of(CONFIG, name)):
-        found["true_types"] = true_types(dataset_of(CONFIG, name))
+        found["true_types"] = as_is(true_types(dataset_of(CONFIG, name)))
     return found
 
 
-def pretraining_gates(name):
-    """What must have been found in order before, and tables beside the arrays."""
+def pretraining_tables(name):
+    """The tables beside the arrays."""
     entry = PRETRAINING[name]
     dataset = getattr(entry, "dataset", None)
     if not dataset:
         return []
-    gates = [
-        ancient("<results>/leakage/check_leakage.csv"),
-        ancient("<results>/check_networks.csv"),
-    ]
     tables = [f"<results>/images/{dataset}.csv"]
     if getattr(entry, "masks", "off") != "off":
         tables.append(masked_table(dataset, entry.masks))
-    return gates + tables
+    return tables
 
 
 def pretraining_outputs(name):
@@ -132,7 +128,7 @@ def pretraining_options(name):
     entry = PRETRAINING[name]
     words = entry.options()
     if isinstance(entry, Supervised) and not entry.labels:
-        words += ["--classes", *CONFIG.datasets[entry.dataset].classes]
+        words += ["--classes", as_json(CONFIG.datasets[entry.dataset].classes)]
     if isinstance(entry, Trained):
         settings = PRETRAINING_SETTINGS[name].plain(*entry.ignores)
         words += ["--training", as_json(settings), "--seed", entry.seed]
@@ -197,9 +193,22 @@ def leakage_policy(wildcards):
     return as_json({kind: getattr(CONFIG.leakage, kind) for kind in kinds})
 
 
-def audited_grouped_index(wildcards):
+def grouped_index(wildcards):
     grouped = "grouped" in CONFIG.experiment.splits
     return index_of(TARGET, "_grouped") if grouped else []
+
+
+def audited_grouped_index(wildcards):
+    """Of the state that the target is in: it is published after the audit."""
+    grouped = "grouped" in CONFIG.experiment.splits
+    return state_of(TARGET, "grouped_index.csv") if grouped else []
+
+
+def heeded_of_place(wildcards):
+    """A published index has been judged before."""
+    if wildcards.place.startswith("states/"):
+        return ancient(f"<results>/images/{wildcards.place}heeded.txt")
+    return []
 
 
 def grouped_index_flag(wildcards, input):

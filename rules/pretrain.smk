@@ -10,7 +10,8 @@ for pretraining, entry in PRETRAINING.items():
             **pretraining_inputs(pretraining),
             script=script_of("pretrain"),
             library=library_of("pretrain", entry.method),
-            gates=pretraining_gates(pretraining),
+            tables=pretraining_tables(pretraining),
+            heeded=ancient(HEEDED),
         output:
             **pretraining_outputs(pretraining),
         log:
@@ -26,7 +27,7 @@ for pretraining, entry in PRETRAINING.items():
         params:
             method=entry.method,
             files=pretraining_files(pretraining),
-            options=pretraining_options(pretraining),
+            options=as_is(pretraining_options(pretraining)),
             compute_threads=THREADS,
         shell:
             "OMP_NUM_THREADS={params.compute_threads} OPENBLAS_NUM_THREADS={params.compute_threads}"

@@ -1,13 +1,15 @@
 """Look for what training and test images share: pictures, slides, microscope fields.
 
 Compared are the splits of each data set with each other, the pretraining sets with the test images of the target, all
-of them with the external test sets, and the target's training images with themselves (validation images are drawn from
-them). Looked for, in this order, an image pair being listed under the first that fits:
+of them with the external test sets, the target's training images with themselves (validation images are drawn from
+them), and test images with themselves (intervals take them as independent). Looked for, in this order, an image pair
+being listed under the first that fits:
   bytes            the same file
   pixels           the same pixels in another file
   near_duplicates  the same picture flipped, turned, encoded anew, resized (see fewlabels/audit/duplicates.py)
   slide, field     images of one slide, of one microscope field, by their names
-Writes all findings (pairs), counts in words (report), and the pairs of pictures side by side (thumbnails).
+Writes all findings (pairs), how much each comparison found (compared), the same in words (report), and the pairs of
+pictures side by side (thumbnails).
 What a finding leads to is decided by check_leakage.
 """
 
@@ -18,11 +20,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from fewlabels.audit.duplicates import Thumbnails, thumbnails
+from fewlabels.audit.judgement import within
 from fewlabels.audit.leakage import (
     COLUMNS,
+    COMPARED_COLUMNS,
     KINDS,
     Part,
     compare,
+    comparison_row,
     comparisons,
     grouped_name,
 )
@@ -46,7 +51,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--grouped-index", help="CSV of split_by_group")
     parser.add_argument("--distance", type=int, required=True, help="most bits of 64 that differ")
     parser.add_argument("--correlation", type=float, required=True, help="least, of thumbnails")
-    parser.add_argument("--pairs", required=True, help="CSV to write")
+    parser.add_argument("--pairs", required=True, help="CSV of findings to write")
+    parser.add_argument("--compared", required=True, help="CSV of comparisons to write")
     parser.add_argument("--report", required=True, help="Markdown to write")
     parser.add_argument("--thumbnails", required=True, help="PNG to write")
     return parser
@@ -89,20 +95,20 @@ def run(arguments: argparse.Namespace) -> None:
             parts += split_parts(grouped, index, packed_of[target], small, grouped)
     compared = comparisons(parts, arguments.external, target)
     rows: list[dict] = []
+    numbers: list[dict] = []
     for first, second in compared:
         found = compare(first, second, arguments.distance, arguments.correlation)
         logging.info("%s against %s: %d findings", second.title, first.title, len(found))
         rows += found
+        numbers.append(comparison_row(first, second, found, arguments.external))
     write_csv(arguments.pairs, COLUMNS, rows)
-    report = leakage_report(compared, rows, arguments.distance, arguments.correlation)
+    write_csv(arguments.compared, COMPARED_COLUMNS, numbers)
+    report = leakage_report(compared, rows, numbers, arguments.distance, arguments.correlation)
     write_text(arguments.report, report)
-    # Across sets first: a copy within the training images is no leak to the test.
+    # Across sets first, copies within the training images last: these are no leak to the test.
     shown = sorted(
         (row for row in rows if row.get("first_id")),
-        key=lambda row: (
-            (row["first_dataset"], row["first_split"])
-            == (row["second_dataset"], row["second_split"])
-        ),
+        key=lambda row: (within(row), row["second_split"] == "train"),
     )[:SHEET_PAIRS]
     pair_sheet(
         arguments.thumbnails,

@@ -5,10 +5,12 @@ validation: not trained on, but used to choose the epoch; see --validation-share
 Drawn: nested and stratified, floor(fraction x images) images and floor(fraction x masks) masks of each class,
 at least one image of each (see fewlabels/data/subsets.py). Given (--given-folder): the images whose class and file
 name stand in the training folders of <given folder>, in the layout of the full set, with the masks that stand there;
-the seed plays no part.
+the seed plays no part. Each must be the same picture as in the full set.
+Masks that are not applied (--masked-table: those without foreground) count as none.
 """
 
 import argparse
+import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +20,7 @@ from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv, write_csv
 from fewlabels.data.datasets import scan_dataset
+from fewlabels.data.given_subsets import match_given, require_settled, share_problems
 from fewlabels.data.layouts import Layout
 from fewlabels.data.subsets import draw_subset, mark_validation
 
@@ -33,6 +36,16 @@ def build_parser() -> argparse.ArgumentParser:
         type=Layout.from_json,
         help="JSON with the keys of the full set's section of the config, for --given-folder",
     )
+    parser.add_argument(
+        "--key", default="datasets.*", help="of that section in the config, for messages"
+    )
+    parser.add_argument(
+        "--policy",
+        type=json.loads,
+        default={},
+        help="JSON: kind of problem of a given subset -> stop or warn",
+    )
+    parser.add_argument("--masked-table", help="CSV of apply_masks; else all masks are applied")
     parser.add_argument(
         "--validation-share", type=float, default=0, help="of the subset, 0 ... 1; 0: all is train"
     )
@@ -63,42 +76,27 @@ def training_part(layout: Layout | None, folder: Path) -> Layout:
     return layout.model_copy(update={"splits": {"train": layout.splits["train"]}})
 
 
-def match_given(train: list[dict[str, str]], folder: Path, layout: Layout) -> list[dict[str, str]]:
-    """Rows of the index that a given folder names, by class and file name.
-
-    Raises:
-        UserError: the folder is missing, or holds an image that the full training set does not.
-    """
-    given, _ = scan_dataset(folder, layout)
-    known = {row["id"]: row for row in train}
-    subset = []
-    for image in given:
-        row = known.get(image.id)
-        if row is None:
-            raise UserError(
-                f"{folder / image.path}: no image of that class and name in the full training set: "
-                "remove it, or set subsets.source to drawn"
-            )
-        if image.mask and not row["mask"]:
-            logging.info("warning: %s has a mask that the full training set lacks", image.path)
-        uses_mask = bool(image.mask and row["mask"])
-        subset.append({"id": row["id"], "label": row["label"], "mask": str(int(uses_mask))})
-    return sorted(subset, key=lambda row: row["id"])
-
-
 def run(arguments: argparse.Namespace) -> None:
     fraction = float(arguments.fraction)
     if not 0 < fraction <= 100:
         raise UserError(f"--fraction {arguments.fraction}: must lie in (0, 100]")
-    train = [row for row in read_csv(arguments.index) if row["split"] == "train"]
+    index = read_csv(arguments.index)
+    if arguments.masked_table:
+        table = read_csv(arguments.masked_table)
+        applied = {row["id"] for row in table if row["state"] == "applied"}
+        index = [row if row["id"] in applied else {**row, "mask": ""} for row in index]
+    train = [row for row in index if row["split"] == "train"]
     if arguments.given_folder:
         folder = Path(arguments.given_folder)
-        subset = match_given(train, folder, training_part(arguments.layout, folder))
+        layout = training_part(arguments.layout, folder)
+        scan = scan_dataset(folder, layout, key=arguments.key)
+        subset, problems = match_given(index, scan, folder)
+        problems += share_problems(train, subset, arguments.fraction)
+        require_settled(problems, arguments.policy, folder)
         missing = {row["label"] for row in train} - {row["label"] for row in subset}
         if missing:
             raise UserError(
-                f"{arguments.given_folder} holds no image of {sorted(missing)[0]}: "
-                "add at least one of each class"
+                f"{folder} holds no image of {min(missing)}: add at least one of each class"
             )
     else:
         subset = draw_subset(train, arguments.fraction, arguments.seed)

@@ -9,6 +9,7 @@ larger than --size are decoded at reduced scale.
 """
 
 import argparse
+import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,7 +21,12 @@ from tqdm import tqdm
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import atomic_path, read_csv, write_csv
-from fewlabels.data.images import UnusableImageError, decode_mask, decode_square, make_mask_square
+from fewlabels.data.content_hashes import add_content_arguments, check_content
+from fewlabels.data.images import UnusableImageError, decode_square, make_mask_square
+from fewlabels.data.intensities import FULL_RANGE, Intensities
+from fewlabels.data.layouts import Layout
+from fewlabels.data.mask_reading import MaskReading
+from fewlabels.data.masks import decode_mask
 from fewlabels.data.pictures import COLUMNS, table_of, table_rows
 
 #: Images in flight at a time, per thread.
@@ -33,35 +39,75 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--index", required=True, help="CSV of index_images")
     parser.add_argument("--size", type=int, required=True, help="pixels, of the square arrays")
     parser.add_argument("--resize", choices=["stretch", "crop", "pad"], default="stretch")
-    parser.add_argument("--mask-threshold", type=int, default=128)
+    parser.add_argument("--reading", required=True, help="JSON of index_images")
     parser.add_argument("--max-megapixels", type=float, default=50)
     parser.add_argument("--threads", type=int, default=1, help="files decoded at a time")
     parser.add_argument("--images", required=True, help=".npy to write, and its table beside it")
     parser.add_argument("--masks", required=True, help=".npy to write, and its table beside it")
+    parser.add_argument("--layout", type=Layout.from_json, help="JSON, as index_images takes it")
+    add_content_arguments(parser)
     return parser
 
 
-def square_pixels(path: Path, size: int, how: str, max_megapixels: float) -> np.ndarray:
-    """Decode an image to (size, size, 3) uint8."""
-    return np.asarray(decode_square(path, size, how, max_megapixels))
+def square_pixels(
+    row: dict[str, str],
+    root: Path,
+    size: int,
+    how: str,
+    max_megapixels: float,
+    intensities: Intensities,
+) -> np.ndarray:
+    """Decode the image of a row of the index to (size, size, 3) uint8."""
+    return np.asarray(decode_square(root / row["path"], size, how, max_megapixels, intensities))
 
 
 def square_mask(
-    path: Path, size: int, how: str, max_megapixels: float, threshold: int
+    row: dict[str, str],
+    root: Path,
+    size: int,
+    how: str,
+    max_megapixels: float,
+    reading: MaskReading | None,
 ) -> np.ndarray:
-    """Decode a mask to (size, size) bool."""
-    return make_mask_square(decode_mask(path, threshold, max_megapixels), size, how)
+    """Decode the mask of a row of the index to (size, size) bool.
+
+    Raises:
+        UserError: there is a mask, and it is not known how masks are read.
+    """
+    if reading is None:
+        raise UserError(f"{row['mask']}: how masks are read is not told: run index_images again")
+    mask = decode_mask(root / row["mask"], reading, max_megapixels, int(row["mask_turn"]))
+    return make_mask_square(mask, size, how)
+
+
+def readings(path: str) -> tuple[MaskReading | None, Intensities]:
+    """How masks (None: there are none) and intensities are read.
+
+    Raises:
+        UserError: the file does not exist.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"{path} does not exist: run the rule that writes it first")
+    found = json.loads(Path(path).read_text(encoding="utf-8"))
+    masks = found["masks"] and {
+        key: found["masks"][key] for key in MaskReading.model_fields if key in found["masks"]
+    }
+    intensities = found["intensities"]
+    return (
+        MaskReading(**masks) if masks else None,
+        Intensities(**intensities) if intensities else FULL_RANGE,
+    )
 
 
 def pack(
     output: str,
-    paths: list[Path],
-    decode: Callable[[Path], np.ndarray],
+    rows: Sequence[dict[str, str]],
+    decode: Callable[[dict[str, str]], np.ndarray],
     shape: tuple[int, ...],
     dtype: type,
     threads: int,
 ) -> None:
-    """Decode every path into its row of one array on disk.
+    """Decode a file of every row of the index into its row of one array on disk.
 
     Raises:
         UserError: a file changed since it was indexed.
@@ -70,19 +116,19 @@ def pack(
         atomic_path(output) as temporary,
         temporary.open("wb") as handle,
         ThreadPoolExecutor(threads) as pool,
-        tqdm(total=len(paths), desc=Path(output).stem, mininterval=5) as progress,
+        tqdm(total=len(rows), desc=Path(output).stem, mininterval=5) as progress,
     ):
         description = {
             "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
             "fortran_order": False,
-            "shape": (len(paths), *shape),
+            "shape": (len(rows), *shape),
         }
         np.lib.format.write_array_header_1_0(handle, description)
-        for start in range(0, len(paths), CHUNK * threads):
-            chunk = paths[start : start + CHUNK * threads]
+        for start in range(0, len(rows), CHUNK * threads):
+            chunk = rows[start : start + CHUNK * threads]
             try:
-                for row in pool.map(decode, chunk):
-                    handle.write(row.tobytes())
+                for picture in pool.map(decode, chunk):
+                    handle.write(picture.tobytes())
             except (UnusableImageError, OSError) as error:
                 raise UserError(
                     f"{output}: a file changed since index_images read it ({error}): "
@@ -95,7 +141,9 @@ def run(arguments: argparse.Namespace) -> None:
     root = Path(arguments.folder)
     index = read_csv(arguments.index)
     masked = [row for row in index if row["mask"]]
+    masks, intensities = readings(arguments.reading)
     square = {
+        "root": root,
         "size": arguments.size,
         "how": arguments.resize,
         "max_megapixels": arguments.max_megapixels,
@@ -103,20 +151,21 @@ def run(arguments: argparse.Namespace) -> None:
     side = (arguments.size, arguments.size)
     pack(
         arguments.images,
-        [root / row["path"] for row in index],
-        partial(square_pixels, **square),
+        index,
+        partial(square_pixels, **square, intensities=intensities),
         (*side, 3),
         np.uint8,
         arguments.threads,
     )
     pack(
         arguments.masks,
-        [root / row["mask"] for row in masked],
-        partial(square_mask, **square, threshold=arguments.mask_threshold),
+        masked,
+        partial(square_mask, **square, reading=masks),
         side,
         np.bool_,
         arguments.threads,
     )
+    check_content(arguments)
     for array, rows, kind in (
         (arguments.images, index, "plain"),
         (arguments.masks, masked, "mask"),

@@ -7,7 +7,6 @@ and versions that the records of the trainings name; versions of this step's pac
 """
 
 import argparse
-import hashlib
 import json
 import platform
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv, sha256_of_file, write_json
+from fewlabels.core.fingerprints import canonical_json, config_hash, scripts_hash, sha256_of_text
 
 SCRIPTS = Path(__file__).resolve().parent
 PACKAGES = ("numpy", "scikit-learn", "scipy", "statsmodels")
@@ -36,16 +36,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def sha256_of_text(text: str) -> str:
-    """SHA-256 of a text in UTF-8."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def canonical_json(value: object) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal texts."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
 def images_hash(index: Path | str) -> str:
     """SHA-256 over ids, splits, labels and hashes of pixels and masks of an index, whatever the order of its rows."""
     keys = ("id", "split", "label", "pixel_sha256", "mask_sha256")
@@ -54,13 +44,6 @@ def images_hash(index: Path | str) -> str:
     except KeyError as error:
         raise UserError(f"{index} has no column {error}: run index_images again") from None
     return sha256_of_text(canonical_json(rows))
-
-
-def scripts_hash(folder: Path) -> str:
-    """SHA-256 over names and contents of the Python files below a folder."""
-    files = sorted(folder.rglob("*.py"))
-    names = [[path.relative_to(folder).as_posix(), sha256_of_file(path)] for path in files]
-    return sha256_of_text(canonical_json(names))
 
 
 def describe(folder: Path) -> str | None:
@@ -113,7 +96,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.provenance,
         {
             "tables": {Path(path).name: sha256_of_file(path) for path in arguments.tables},
-            "config": sha256_of_text(canonical_json(arguments.config)),
+            "config": config_hash(arguments.config),
             "images": {Path(path).name: images_hash(path) for path in arguments.indexes},
             "code": {"git": describe(SCRIPTS.parent), "scripts": scripts_hash(SCRIPTS)},
             "containers": arguments.containers,

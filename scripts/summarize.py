@@ -11,19 +11,22 @@ verdict, state, test_set:
   reported   the published number, beside best_test accuracy
   low, high, interval, state   see evaluate.py
   verdict    of the arm beside its baseline (see compare.py), beside the mean accuracy of its predictions
-summary.md shows Table 1 in short. Its column of seconds comes from --costs and differs between equal runs; summary.csv
-has nothing that does.
+summary.md shows Table 1 in short, and what became of the raw data; copies of test images in what was trained on stand
+above all. Its column of seconds comes from --costs and differs between equal runs; summary.csv has nothing that does.
 """
 
 import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv, write_csv, write_text
 from fewlabels.core.run_sheet import read_run_sheet
+from fewlabels.reporting.copies import copies_in_training
+from fewlabels.reporting.data_report import bullets
 from fewlabels.reporting.summary_notes import notes
 from fewlabels.reporting.summary_tables import (
     COLUMNS,
@@ -35,6 +38,7 @@ from fewlabels.reporting.summary_tables import (
     table_1,
     tidy_rows,
 )
+from fewlabels.reporting.tables import markdown_text
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -43,6 +47,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--comparisons", required=True, help="CSV of compare")
     parser.add_argument("--spread", required=True, help="CSV of spread")
     parser.add_argument("--costs", required=True, help="CSV of collect_costs")
+    parser.add_argument("--leakage", required=True, help="CSV of check_leakage")
+    parser.add_argument("--data", required=True, help="Markdown of report_data")
     parser.add_argument("--runs", required=True, help="CSV of list_runs")
     parser.add_argument(
         "--tables",
@@ -86,7 +92,7 @@ def pretrained_parts(tables: Tables, settings: SummarySettings) -> list[str]:
     parts = []
     for table in tables.pretrained:
         parts += [
-            f"## Table {tables.table_of[table.name]}: {table.title}",
+            f"## Table {tables.table_of[table.name]}: {markdown_text(table.title)}",
             model_table(tables, table.name, settings),
         ]
         clusters = ", ".join(
@@ -96,18 +102,25 @@ def pretrained_parts(tables: Tables, settings: SummarySettings) -> list[str]:
     return parts
 
 
-def readable(tables: Tables, settings: SummarySettings) -> str:
-    """The summary in Markdown."""
+def readable(tables: Tables, settings: SummarySettings, data: str) -> str:
+    """The summary in Markdown; ``data``: the Markdown of report_data, with a heading of the first level."""
     arms = dict.fromkeys(row["arm"] for row in tables.runs)
-    titles = [f"- `{arm}`: {settings.titles[arm]}" for arm in arms if arm in settings.titles]
+    titles = [
+        f"- `{arm}`: {markdown_text(settings.titles[arm])}"
+        for arm in arms
+        if arm in settings.titles
+    ]
     parts = [
         "# Summary",
-        f"## Table 1: {settings.target_title}, by share of the training labels",
+        # Above the table, so that no one quotes it without having seen them.
+        bullets(f"**{line}**" for line in copies_in_training(tables.leakage)),
+        f"## Table 1: {markdown_text(settings.target_title)}, by share of the training labels",
         table_1(tables, settings),
         "\n".join(titles),
         "\n".join(f"- {line}" for line in notes(tables, settings)),
         *spread_table(tables, settings),
         *pretrained_parts(tables, settings),
+        f"#{data.strip()}",
         "More metrics, single runs and external test sets: `summary.csv`; tests: `comparisons.csv`; what each "
         "statistic is: `docs/statistics.md`.",
     ]
@@ -122,11 +135,13 @@ def run(arguments: argparse.Namespace) -> None:
         read_csv(arguments.costs),
         read_run_sheet(arguments.runs),
         [pretrained_table(entry) for entry in arguments.tables],
+        read_csv(arguments.leakage),
     )
     keys = [field.name for field in fields(SummarySettings)]
     settings = SummarySettings(**{key: getattr(arguments, key) for key in keys})
     write_csv(arguments.summary, COLUMNS, tidy_rows(tables, settings.reported))
-    write_text(arguments.readable, readable(tables, settings))
+    data = Path(arguments.data).read_text(encoding="utf-8")
+    write_text(arguments.readable, readable(tables, settings, data))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -44,7 +44,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--encoder-checkpoints", nargs="+", required=True, help="one file per encoder, in order"
     )
     parser.add_argument("--features", nargs="*", default=[], help=".npy files of cache_features")
-    parser.add_argument("--classes", nargs="+", required=True, help="in the order of outputs")
+    parser.add_argument(
+        "--classes", type=json.loads, required=True, help="JSON: in the order of outputs"
+    )
     run_files.add_training_arguments(parser)
     run_files.add_result_arguments(parser)
     parser.add_argument("--validation", help="CSV to write: predictions on the validation images")

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from PIL import Image
 
 from fewlabels.core.files import read_csv, write_csv
 from fewlabels.core.run_sheet import Run, write_run_sheet
+from fewlabels.data import image_files
+from fewlabels.data.datasets import scan_dataset
+from fewlabels.data.found_images import FoundImage, Problem
 from fewlabels.statistics.predictions import Predictions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -170,6 +174,35 @@ class Prepared:
         return np.stack(found)
 
 
+def count_reads(monkeypatch) -> Counter:
+    """How often each picture file is read from now on, by its path."""
+    read: Counter = Counter()
+    really = image_files._content
+
+    def count(path):
+        read[str(path)] += 1
+        return really(path)
+
+    monkeypatch.setattr(image_files, "_content", count)
+    return read
+
+
+def scanned(*arguments: object, **options: object) -> tuple[list[FoundImage], list[Problem]]:
+    """The images and the problems that scan_dataset finds."""
+    scan = scan_dataset(*arguments, **options)
+    return scan.images, scan.problems
+
+
+def index_files(out: Path) -> dict[str, Path]:
+    """The options of index_images that name what it writes."""
+    return {
+        "index": out / "index.csv",
+        "problems": out / "problems.csv",
+        "left_out": out / "left_out.csv",
+        "reading": out / "reading.json",
+    }
+
+
 def index(
     raw: Path,
     out: Path,
@@ -178,8 +211,8 @@ def index(
     **options: object,
 ) -> int:
     """Run index_images on a labelled data set."""
-    files = {"folder": raw, "index": out / "index.csv", "problems": out / "problems.csv"}
     layout = {**PLACES, "splits": splits, "group_pattern": group_pattern}
+    files = {"folder": raw, **index_files(out)}
     return call("index_images", **{**files, "layout": layout, **options})
 
 
@@ -187,6 +220,7 @@ def pack(raw: Path, out: Path, **options: object) -> int:
     """Run pack_images behind :func:`index`."""
     files = {
         "index": out / "index.csv",
+        "reading": out / "reading.json",
         "images": out / "images.npy",
         "masks": out / "masks.npy",
     }
@@ -281,7 +315,7 @@ def training_options(
         ),
         "encoder_checkpoints": [path for path, _ in encoders.values()],
         **({"features": list(features)} if features else {}),
-        "classes": CLASSES,
+        "classes": json.dumps(CLASSES),
         "training": training,
         "seed": seed,
         "resize": "stretch",

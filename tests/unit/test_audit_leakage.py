@@ -35,7 +35,7 @@ def raw(tmp_path_factory):
 def audit(raw, tmp_path):
     """Copies the cells, plants what is given (path -> image or file to copy), audits; gives the findings."""
 
-    def run(planted=None, **options):
+    def run(planted=None, size=64, **options):
         folder = tmp_path / "raw"
         shutil.copytree(raw, folder)
         for path, source in (planted or {}).items():
@@ -44,11 +44,12 @@ def audit(raw, tmp_path):
             else:
                 source(Image.open(folder / TRAIN)).save(folder / path, quality=60)
         assert index(folder, tmp_path, SPLITS, group_pattern=PATTERN) == 0
-        assert pack(folder, tmp_path, size=64) == 0
+        assert pack(folder, tmp_path, size=size) == 0
         files = {
             "indexes": [tmp_path / "index.csv"],
             "images": [tmp_path / "images.npy"],
             "pairs": tmp_path / "pairs.csv",
+            "compared": tmp_path / "compared.csv",
             "report": tmp_path / "leakage.md",
             "thumbnails": tmp_path / "thumbnails.png",
         }
@@ -77,6 +78,17 @@ def test_without_copies_only_the_shared_slide_is_listed(audit, tmp_path):
     report = (tmp_path / "leakage.md").read_text()
     assert "| cells test in cells train | 6 | 0 | 0 | 0 | 3 (50 %) on 1 | 0 (0 %) on 0 |" in report
     assert "| cells train, within | 12 | 0 | 0 | 0 | – | – |" in report
+    assert "| cells test, within | 6 | 0 | 0 | 0 | – | – |" in report
+    assert "**" not in report
+    compared = {
+        (row["first_split"], row["second_split"]): row
+        for row in read_csv(tmp_path / "compared.csv")
+    }
+    assert compared.keys() == {("train", "test"), ("train", "train"), ("test", "test")}
+    across = compared["train", "test"]
+    assert (across["first_images"], across["second_images"], across["test"]) == ("12", "6", "true")
+    assert (across["near_duplicates"], across["slide"]) == ("0", "1")
+    assert compared["train", "train"]["test"] == "false"
 
 
 @pytest.mark.parametrize(
@@ -103,6 +115,41 @@ def test_a_copy_within_the_training_images_is_listed_as_such(audit):
     [row] = [row for row in rows if row["first_id"]]
     assert (row["first_split"], row["second_split"]) == ("train", "train")
     assert (row["kind"], row["second_label"]) == ("bytes", "Neutrophil")
+
+
+def test_copies_among_the_test_images_are_told_on_top_of_the_report(audit, tmp_path):
+    rows = audit(
+        {
+            f"{COPY}.png": "val/data/Neutrophil/1-1_10_0.png",
+            "val/data/Neutrophil/2-8_8_8.png": TRAIN,
+        }
+    )
+    found = [row for row in rows if row["first_id"]]
+    assert [(row["first_split"], row["second_split"], row["kind"]) for row in found] == [
+        ("train", "test", "bytes"),
+        ("test", "test", "bytes"),
+    ]
+    lines = (tmp_path / "leakage.md").read_text().splitlines()
+    assert lines[2].startswith("- **1 of 8 test images of `cells` has the same file in `cells` tr")
+    assert lines[3].startswith("- **1 of 8 test images of `cells` is a copy of others among them")
+
+
+def test_mirrored_and_resized_test_images_are_all_found(audit, raw, tmp_path):
+    """Every test image is a training image, mirrored and made smaller; also where little is left after packing."""
+    tests = [path.relative_to(raw).as_posix() for path in sorted((raw / "val").rglob("*.png"))]
+
+    def mirrored(source):
+        image = Image.open(source).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return lambda _: image.resize((86, 86), Image.Resampling.BICUBIC)
+
+    sources = map(mirrored, sorted((raw / "train").rglob("*.png")))
+    rows = audit(dict(zip(tests, sources, strict=False)), size=32)
+    found = [row for row in rows if (row["first_split"], row["second_split"]) == ("train", "test")]
+    assert sum(row["kind"] == "near_duplicates" for row in found) == 6
+    assert (
+        "6 of 6 test images of `cells` have a near duplicate in `cells` train"
+        in (tmp_path / "leakage.md").read_text()
+    )
 
 
 def test_external_images_and_the_grouped_split_are_compared(audit, tmp_path):
@@ -146,7 +193,9 @@ def test_slides_that_name_the_class_are_refused(audit, tmp_path, capsys):
         name: [tmp_path / file]
         for name, file in (("indexes", "index.csv"), ("images", "images.npy"))
     }
-    outputs = {name: tmp_path / f"new_{name}" for name in ("pairs", "report", "thumbnails")}
+    outputs = {
+        name: tmp_path / f"new_{name}" for name in ("pairs", "compared", "report", "thumbnails")
+    }
     line = failure(capsys, "audit_leakage", **options, **outputs)
     assert "datasets.cells.group_pattern" in line
     assert not (tmp_path / "new_pairs").exists()

@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from builders import call, failure
+from builders import call
 
 from fewlabels.core.files import read_csv
+from fewlabels.core.verdict import read_verdict
 
 
 def architecture(model: str) -> dict:
@@ -21,7 +22,8 @@ def entry(model: dict, **more) -> dict:
 
 
 def check(tmp_path, *entries) -> int:
-    return call("check_networks", networks=json.dumps(entries), output=tmp_path / "check.csv")
+    files = {"output": tmp_path / "check.csv", "verdict": tmp_path / "verdict.txt"}
+    return call("check_networks", networks=json.dumps(entries), **files)
 
 
 def test_every_network_has_its_row(tmp_path, capsys):
@@ -34,6 +36,7 @@ def test_every_network_has_its_row(tmp_path, capsys):
         {"key": "pretraining.a", "architecture": RESNET, "node": "avgpool"},
     )
     assert code == 0
+    assert read_verdict(tmp_path / "verdict.txt") is None
     rows = read_csv(tmp_path / "check.csv")
     assert [(row["model"], row["cut"]) for row in rows] == [
         ("torchvision/resnet18", "layer3.1"),
@@ -94,13 +97,9 @@ def test_no_weights_are_needed(tmp_path, model):
         (entry(AUTOENCODER, node="latent"), "an autoencoder has no nodes"),
     ],
 )
-def test_a_wrong_name_is_one_line_with_its_key(tmp_path, capsys, wrong, told):
-    line = failure(
-        capsys,
-        "check_networks",
-        networks=json.dumps([entry(RESNET, trained=[]), wrong]),
-        output=tmp_path / "check.csv",
-    )
-    assert "key 'arms.resnet.encoders.0'" in line
+def test_a_wrong_name_stops_with_one_line_and_its_key(tmp_path, wrong, told):
+    assert check(tmp_path, entry(RESNET, trained=[]), wrong) == 0
+    line = read_verdict(tmp_path / "verdict.txt")
+    assert line is not None and "key 'arms.resnet.encoders.0'" in line
     assert told in line
-    assert not (tmp_path / "check.csv").exists()
+    assert len(read_csv(tmp_path / "check.csv")) == 1

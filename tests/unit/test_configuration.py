@@ -123,7 +123,42 @@ def test_overlays_were_found():
         ("datasets: {mine: {classes: []}}", ["datasets.mine", "neither folder nor table"]),
         ("datasets: {cam16: {table: a.csv}}", ["datasets.cam16", "both table and folder"]),
         ("datasets: {wbc: {classes: [a, b, a]}}", ["datasets.wbc.classes", "'a' twice"]),
-        ("datasets: {wbc_masks: {folder: a}}", ["datasets.wbc_masks", "choose another"]),
+        # Numbers.
+        ("statistics: {alpha: .nan}", ["'statistics.alpha' is nan: give a finite number"]),
+        ("images: {size: .inf}", ["'images.size' is inf"]),
+        ("subsets: {fractions: [100, -.inf]}", ["'subsets.fractions.1' is -inf"]),
+        ("training: {classification: {epochs: .nan}}", ["'training.classification.epochs'"]),
+        ("arms: {lite: {training: {learning_rate: .nan}}}", ["'arms.lite.training.learning_rate'"]),
+        ("pretraining: {resnet_cam16: {training: {epochs: .inf}}}", ["resnet_cam16.training.epoc"]),
+        ("table: {reported: {wbc: {resnet: {'50': .nan}}}}", ["'table.reported.wbc.resnet.50'"]),
+        ("datasets: {wbc: {classes: [.nan, b]}}", ["'datasets.wbc.classes.0' is nan"]),
+        ("statistics: {alpha: 'nan'}", ["'statistics.alpha' is 'nan'", "finite number"]),
+        ("compute: {threads: 3.5}", ["'compute.threads' is 3.5", "integer"]),
+        ("compute: {threads: true}", ["'compute.threads' is 'true'", "valid integer"]),
+        ("experiment: {replicates: [yes]}", ["'experiment.replicates.0' is 'true'"]),
+        ("table: {reported: {wbc: {resnet: {'50': no}}}}", ["table.reported.wbc.resnet", "false"]),
+        ("compute: {threads: 1e3x}", ["'compute.threads' is '1e3x'", "integer"]),
+        ("statistics: {margin: '0,5'}", ["'statistics.margin' is '0,5'", "write 0.5"]),
+        ("compute: {threads: 1e0}", ["'compute.threads' is '1e0'", "write 1"]),
+        # Sections, lists and texts.
+        ("images: [1, 2]", ["'images' is a list: it must hold keys and values"]),
+        ("images: 5", ["'images' is 5: it must hold keys and values"]),
+        ("arms: {resnet: {training: [1]}}", ["arms.resnet.training", "keys and values"]),
+        ("experiment: {arms: resnet}", ["'experiment.arms' is 'resnet'", "write [resnet]"]),
+        ("arms: {resnet: {title: 2024-01-02}}", ["arms.resnet.title", "put it in quotes"]),
+        ("datasets: {wbc: {classes: [yes, no]}}", ["datasets.wbc.classes.0", "in quotes"]),
+        # Shares in place of per cent.
+        (
+            "subsets: {fractions: [1.0, 0.5, 0.1]}",
+            ["subsets.fractions", "did you mean [100, 50, 10]?", 'in quotes, as in ["0.1"]'],
+        ),
+        ("subsets: {fractions: [1.0]}", ["subsets.fractions", "did you mean [100]?"]),
+        ("subsets: {fractions: [0.5]}", ["subsets.fractions", "did you mean [50]?", '["0.5"]']),
+        (
+            "experiment: {crossed: {fractions: [0.1, 0.01]}}",
+            ["experiment.crossed.fractions", "did you mean [10, 1]?"],
+        ),
+        ("subsets: {given: {0.1: few}}", ["subsets.given", "fraction 0.1", "did you mean 10?"]),
         # The target.
         ("target: wcb", ["'target'", "did you mean 'wbc'?"]),
         ("target: prcc", ["datasets.prcc.classes", "at least two classes"]),
@@ -167,6 +202,48 @@ def test_masks_off_may_stand_unquoted():
     assert config.arms["combinedNet"].masks == "off"
     assert config.pretraining["resnet_cam16"].masks == "off"
     assert load("compute: {feature_cache: off}").compute.feature_cache == "off"
+
+
+@pytest.mark.parametrize(
+    ("fractions", "expected"),
+    [
+        ("[1]", [1]),
+        ("[1, 0.5]", [1, 0.5]),
+        ("[100, 0.5]", [100, 0.5]),
+        ("['0.5']", [0.5]),
+        ("['1.0', 0.5]", [1, 0.5]),
+        ("[5e1, 1e-1, 10]", [50, 0.1, 10]),
+    ],
+)
+def test_fractions_below_one_per_cent_can_be_said(fractions, expected):
+    config = load(
+        f"subsets: {{fractions: {fractions}}}\n"
+        "experiment: {crossed: {fractions: []}}\ntable: {reported: null}"
+    )
+    assert config.subsets.fractions == expected
+
+
+def test_crossed_and_given_fractions_may_be_those_of_the_subsets():
+    config = load(
+        "subsets: {source: given, fractions: [100, 50, 0.5], given: {0.5: few}}\n"
+        "experiment: {crossed: {fractions: [0.5]}}"
+    )
+    assert config.experiment.crossed.fractions == [0.5]
+    assert config.subsets.given["0.5"] == "few"
+
+
+def test_numbers_may_be_written_in_other_ways():
+    config = load(
+        "images: {size: 64.0}\ncompute: {threads: '3'}\nstatistics: {margin: 1e-1, bootstrap: 1000.0}\n"
+        "training: {classification: {epochs: 3.0, learning_rate: 1e-3}}"
+    )
+    assert (config.images.size, config.compute.threads) == (64, 3)
+    assert (config.statistics.margin, config.statistics.bootstrap) == (0.1, 1000)
+    settings = training_settings(
+        {"a": config.training.defaults, "b": config.training.classification}
+    )
+    assert (settings.epochs, settings.learning_rate) == (3, 0.001)
+    assert isinstance(settings.epochs, int)
 
 
 def test_fractions_may_stand_unquoted_as_keys():

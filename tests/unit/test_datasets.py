@@ -1,16 +1,15 @@
 """Finding images in the real layout, and what file names tell."""
 
-import os
 import shutil
 
 import pytest
 import yaml
-from builders import CLASSES, PLACES, REPOSITORY, save, write_labelled
+from builders import CLASSES, PLACES, REPOSITORY, save, scanned, write_labelled
 from PIL import Image
 
 from fewlabels.core.errors import UserError
-from fewlabels.data.datasets import folders_read, listing_hash, scan_dataset
-from fewlabels.data.found_images import image_names, is_image_file, parse_group
+from fewlabels.data.datasets import folders_read, scan_dataset
+from fewlabels.data.found_images import parse_group
 from fewlabels.data.layouts import Layout
 
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
@@ -33,7 +32,7 @@ def kinds(problems) -> list[tuple[str, str]]:
 
 
 def test_images_with_their_masks_in_order(raw):
-    images, problems = scan_dataset(raw, LAYOUT)
+    images, problems = scanned(raw, LAYOUT)
     assert problems == []
     assert [(image.split, image.label) for image in images] == [
         *(("train", label) for label in CLASSES for _ in range(2)),
@@ -50,7 +49,7 @@ def test_images_with_their_masks_in_order(raw):
 def test_a_mask_may_have_another_format(raw):
     mask = raw / "train/mask/Neutrophil/95-8-27-0_0_0.png"
     mask.rename(mask.with_suffix(".bmp"))
-    images, problems = scan_dataset(raw, LAYOUT)
+    images, problems = scanned(raw, LAYOUT)
     assert problems == []
     assert images[0].mask == "train/mask/Neutrophil/95-8-27-0_0_0.bmp"
 
@@ -58,7 +57,7 @@ def test_a_mask_may_have_another_format(raw):
 def test_an_alias_is_read_as_its_class(raw):
     for split in ("train/data", "train/mask", "val/data"):
         (raw / split / "Eosinophil").rename(raw / split / "Eosinophils")
-    images, problems = scan_dataset(raw, LAYOUT)
+    images, problems = scanned(raw, LAYOUT)
     assert problems == []
     found = [image for image in images if image.label == "Eosinophil"]
     assert [image.id for image in found] == [
@@ -72,58 +71,147 @@ def test_an_alias_is_read_as_its_class(raw):
 
 def test_a_class_and_its_alias_side_by_side_are_joined(raw):
     save(Image.new("RGB", (8, 8)), raw / "train/data/Eosinophils/more.png")
-    images, _ = scan_dataset(raw, LAYOUT)
+    images, _ = scanned(raw, LAYOUT)
     assert sum((image.split, image.label) == ("train", "Eosinophil") for image in images) == 3
 
 
 def test_two_files_of_one_name_in_a_class_and_its_alias(raw):
     save(Image.new("RGB", (8, 8)), raw / "train/data/Eosinophils/95-8-27-0_0_0.png")
-    with pytest.raises(UserError, match=r"train/Eosinophil/95-8-27-0_0_0\.png.*rename"):
+    _, problems = scanned(raw, LAYOUT)
+    assert kinds(problems) == [
+        ("same_name", "train/data/Eosinophils/95-8-27-0_0_0.png"),
+        ("ambiguous_mask", "train/mask/Eosinophil/95-8-27-0_0_0.png"),
+    ]
+    assert (
+        "and train/data/Eosinophil/95-8-27-0_0_0.png are two files of one name"
+        in problems[0].detail
+    )
+
+
+def test_two_names_that_differ_in_their_unicode_form(raw):
+    for name in ("caf\u00e9.png", "cafe\u0301.png"):
+        save(Image.new("RGB", (8, 8)), raw / "train/data/Basophil" / name)
+    _, problems = scanned(raw, LAYOUT)
+    assert [problem.kind for problem in problems] == ["same_name"]
+    assert "Unicode form alone: rename" in problems[0].detail
+
+
+def test_class_folders_count_whatever_their_unicode_form(tmp_path):
+    layout = Layout(images="{class}", classes=["caf\u00e9", "x"])
+    for name in ("cafe\u0301/1.png", "x/1.png"):
+        save(Image.new("RGB", (8, 8)), tmp_path / name)
+    images, problems = scanned(tmp_path, layout)
+    assert problems == []
+    assert [image.label for image in images] == ["caf\u00e9", "x"]
+
+
+@pytest.mark.parametrize("name", ["EOSINOPHIL", "Eosinophl"])
+def test_a_misspelt_class_folder_is_told_with_the_class_that_is_near(raw, name):
+    (raw / "train/data/Eosinophil").rename(raw / "train/data" / name)
+    _, problems = scanned(raw, LAYOUT)
+    assert problems[0].kind == "unknown_class_folder"
+    assert (problems[0].path, problems[0].files) == (f"train/data/{name}", 2)
+    assert (
+        f"did you mean 'Eosinophil'? Rename it, or add '{name}: Eosinophil'" in problems[0].detail
+    )
+    assert {problem.kind for problem in problems[1:]} == {"empty_class", "mask_without_image"}
+
+
+def test_class_folders_none_of_which_is_known(raw):
+    for folder in raw.glob("*/*/*"):
+        folder.rename(folder.with_name(folder.name.upper()))
+    with pytest.raises(
+        UserError, match=r"unknown class folder: train/data/BASOPHIL .*'Basophil'\?"
+    ):
         scan_dataset(raw, LAYOUT)
+
+
+def test_pictures_where_the_layout_does_not_lead(raw):
+    for name in ("train/data/Basophil/patient1/a.png", "train/data/Basophil/patient1/b.png"):
+        save(Image.new("RGB", (8, 8)), raw / name)
+    save(Image.new("RGB", (8, 8)), raw / "train/other/c.png")
+    (raw / "val/data/Basophil/slide.svs").write_bytes(b"x")
+    images, problems = scanned(raw, LAYOUT)
+    assert len(images) == 9
+    found = {problem.path: (problem.kind, problem.files) for problem in problems}
+    assert found == {
+        "train/data/Basophil/patient1/a.png": ("ignored_image", 2),
+        "train/other/c.png": ("ignored_image", 1),
+        "val/data/Basophil/slide.svs": ("ignored_image", 1),
+    }
+    told = " ".join(problem.detail for problem in problems)
+    for words in (
+        "set datasets.*.images to '{split}/data/{class}/**'",
+        "where datasets.*.images ('{split}/data/{class}') does not lead",
+        "a format that is not read",
+    ):
+        assert words in told
+
+
+def test_subfolders_are_read_where_the_pattern_says_so(raw):
+    folder = raw / "train/data/Basophil"
+    for name in ("p1/a.png", "p1/deep/b.png", "p2/a.png"):
+        save(Image.new("RGB", (8, 8)), folder / name)
+        save(Image.new("L", (8, 8)), raw / "train/mask/Basophil" / name)
+    layout = LAYOUT.model_copy(
+        update={
+            "images": "{split}/data/{class}/**",
+            "masks": "{split}/mask/{class}/**",
+            "group_pattern": "^(?P<slide>[^/]+)/",
+        }
+    )
+    images, problems = scanned(raw, layout)
+    assert problems == []
+    found = [image for image in images if image.slide]
+    assert [(image.id, image.slide) for image in found] == [
+        ("train/Basophil/p1/a.png", "p1"),
+        ("train/Basophil/p1/deep/b.png", "p1"),
+        ("train/Basophil/p2/a.png", "p2"),
+    ]
+    assert [image.mask for image in found] == [
+        f"train/mask/Basophil/{name}" for name in ("p1/a.png", "p1/deep/b.png", "p2/a.png")
+    ]
+    assert len(images) == 12
+
+
+def test_one_mask_for_images_of_one_name_in_several_subfolders(raw):
+    for name in ("p1/a.png", "p2/a.png"):
+        save(Image.new("RGB", (8, 8)), raw / "train/data/Basophil" / name)
+    save(Image.new("L", (8, 8)), raw / "train/mask/Basophil/a.png")
+    layout = LAYOUT.model_copy(update={"images": "{split}/data/{class}/**"})
+    images, problems = scanned(raw, layout)
+    assert kinds(problems) == [("ambiguous_mask", "train/mask/Basophil/a.png")]
+    assert not any(image.mask.endswith("/a.png") for image in images)
 
 
 def test_an_unknown_class_folder(raw):
     save(Image.new("RGB", (8, 8)), raw / "val/data/Blast/a.png")
-    images, problems = scan_dataset(raw, LAYOUT)
+    images, problems = scanned(raw, LAYOUT)
     assert kinds(problems) == [("unknown_class_folder", "val/data/Blast")]
     assert not any("Blast" in image.path for image in images)
 
 
-def test_hidden_and_other_files_are_no_images(raw):
+def test_hidden_and_other_files_are_listed_and_no_problem(raw):
     folder = raw / "train/data/Basophil"
     for name in (".DS_Store", "._95-8-27-0_0_0.png", "notes.txt", "Thumbs.db"):
         (folder / name).write_bytes(b"x")
     (raw / "train/data/.hidden").mkdir()
     (raw / "train/data/readme.md").write_bytes(b"x")
-    before = listing_hash(raw)
-    images, problems = scan_dataset(raw, LAYOUT)
-    assert problems == []
-    assert len(images) == 9
-    (folder / "._other.jpg").write_bytes(b"x")
-    assert listing_hash(raw) == before
-
-
-@pytest.mark.parametrize(
-    ("name", "is_image"),
-    [
-        *((name, True) for name in ("a.jpg", "a.JPEG", "a.TIF", "a.tiff", "a.bmp", "a.png")),
-        *((name, False) for name in ("a.gif", "a", ".jpg", ".a.jpg", "a.jpg.txt")),
-    ],
-)
-def test_image_files_by_name(name, is_image):
-    assert is_image_file(name) is is_image
-
-
-def test_names_are_sorted_and_a_missing_folder_has_none(tmp_path):
-    for name in ("b.png", "a.jpg", "B.png"):
-        (tmp_path / name).touch()
-    assert image_names(tmp_path) == ["B.png", "a.jpg", "b.png"]
-    assert image_names(tmp_path / "nowhere") == []
+    scan = scan_dataset(raw, LAYOUT)
+    assert scan.problems == []
+    assert len(scan.images) == 9
+    assert scan.left_out == {
+        "train/data/Basophil/.DS_Store": "litter",
+        "train/data/Basophil/._95-8-27-0_0_0.png": "litter",
+        "train/data/Basophil/Thumbs.db": "litter",
+        "train/data/Basophil/notes.txt": "no_picture",
+        "train/data/readme.md": "no_picture",
+    }
 
 
 def test_a_mask_without_image(raw):
     (raw / "train/data/Neutrophil/95-8-27-0_0_0.png").unlink()
-    _, problems = scan_dataset(raw, LAYOUT)
+    _, problems = scanned(raw, LAYOUT)
     assert kinds(problems) == [("mask_without_image", "train/mask/Neutrophil/95-8-27-0_0_0.png")]
 
 
@@ -132,13 +220,14 @@ def test_an_empty_class(raw, folder_stays):
     shutil.rmtree(raw / "val/data/Neutrophil")
     if folder_stays:
         (raw / "val/data/Neutrophil").mkdir()
-    _, problems = scan_dataset(raw, LAYOUT)
-    assert kinds(problems) == [("empty_class", "val/data/Neutrophil")]
+    _, problems = scanned(raw, LAYOUT)
+    assert kinds(problems) == [("class_without_test_images", "val/data/Neutrophil")]
+    assert "put some into val/data/Neutrophil, or set problems.class_without" in problems[0].detail
 
 
 def test_a_missing_split_is_an_empty_class_each(raw):
     shutil.rmtree(raw / "val")
-    _, problems = scan_dataset(raw, LAYOUT)
+    _, problems = scanned(raw, LAYOUT)
     assert kinds(problems) == [("empty_class", f"val/data/{label}") for label in CLASSES]
 
 
@@ -156,7 +245,7 @@ def test_a_folder_without_images_is_named(tmp_path, layout):
 def test_images_without_labels(tmp_path):
     for name in ("b.jpg", "a.png", "notes.txt"):
         (tmp_path / name).touch()
-    images, problems = scan_dataset(tmp_path, Layout())
+    images, problems = scanned(tmp_path, Layout())
     assert problems == []
     assert [(image.id, image.path, image.split) for image in images] == [
         ("a.png", "a.png", "train"),
@@ -184,30 +273,6 @@ def test_groups_without_pattern_or_without_field():
     assert parse_group("pbc_0012", "^(?P<slide>d1|pbc)_") == ("pbc", "")
 
 
-def test_listing_hash_is_steady(raw, tmp_path):
-    before = listing_hash(raw)
-    for path in raw.rglob("*.png"):
-        os.utime(path, (1, 1))
-    assert listing_hash(raw) == before
-    shutil.copytree(raw, tmp_path / "copy")
-    assert listing_hash(tmp_path / "copy") == before
-    (raw / "notes.txt").write_text("no image")
-    assert listing_hash(raw) == before
-
-
-def test_listing_hash_sees_new_removed_renamed_and_resized_files(raw):
-    hashes = [listing_hash(raw)]
-    new = save(Image.new("RGB", (8, 8)), raw / "train/data/Basophil/new.png")
-    hashes.append(listing_hash(raw))
-    new.write_bytes(new.read_bytes() + b"\0")
-    hashes.append(listing_hash(raw))
-    new = new.rename(new.with_name("newer.png"))
-    hashes.append(listing_hash(raw))
-    (raw / "val/data/Neutrophil/95-8-27-1_0_0.png").unlink()
-    hashes.append(listing_hash(raw))
-    assert len(set(hashes)) == 5
-
-
 @pytest.fixture
 def external(tmp_path):
     """Two of the three classes, one of them under another name."""
@@ -220,7 +285,7 @@ EXTERNAL = Layout(images="{class}", classes=CLASSES, aliases=LAYOUT.aliases, gro
 
 
 def test_an_external_test_set_may_lack_classes(external):
-    images, problems = scan_dataset(external, EXTERNAL, external=True)
+    images, problems = scanned(external, EXTERNAL, external=True)
     assert problems == []
     assert [(i.id, i.path, i.split, i.label, i.mask, i.slide) for i in images] == [
         *(("Basophil/7-1_2_0.png", "Basophil/7-1_2_0.png", "test", "Basophil", "", "7-1"),),
@@ -231,7 +296,7 @@ def test_an_external_test_set_may_lack_classes(external):
 
 def test_an_external_folder_of_another_class_is_a_problem(external):
     save(Image.new("RGB", (8, 8)), external / "Blast/a.png")
-    images, problems = scan_dataset(external, EXTERNAL, external=True)
+    images, problems = scanned(external, EXTERNAL, external=True)
     assert len(images) == 3
     assert kinds(problems) == [("unknown_class_folder", "Blast")]
 

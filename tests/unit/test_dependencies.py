@@ -106,8 +106,8 @@ def test_independence_of_scripts():
     [name for name in SCRIPTS if name.startswith(("train_", "cache_", "pretrain", "apply_"))],
 )
 def test_nothing_decodes_an_image_file_after_packing(loaded, script):
-    """Files are opened by fewlabels.data.images alone; its test says that each is opened once by who does so."""
-    assert "images.py" not in [os.path.basename(path) for path in loaded[script]]
+    """Files are opened by fewlabels.data.image_files alone; tests say that each is opened once by who does so."""
+    assert "image_files.py" not in [os.path.basename(path) for path in loaded[script]]
 
 
 def test_image_files_are_opened_in_one_module():
@@ -116,4 +116,4 @@ def test_image_files_are_opened_in_one_module():
         for path in sorted(FOLDER.rglob("*.py"))
         if "Image.open(" in path.read_text(encoding="utf-8")
     ]
-    assert opening == ["images.py"]
+    assert opening == ["image_files.py"]

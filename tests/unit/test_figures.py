@@ -27,6 +27,18 @@ def width(path) -> int:
         return image.width
 
 
+@pytest.mark.parametrize("title", ["$_$ a $\\x$", "a\nb", "{2} 50 % \\n"])
+def test_a_title_is_drawn_as_it_was_written(tmp_path, title):
+    """A `$` is no formula: matplotlib fails on one that it cannot read."""
+    panels = [(title, [history()])]
+    training_curves(tmp_path / "curves.png", title, panels)
+    cluster_scatter(tmp_path / "scatter.png", np.eye(2), np.array([0, 1]), title)
+    black = np.zeros((9, 9, 3), np.uint8)
+    pair_sheet(tmp_path / "pairs.png", [(title, black, black)], "none")
+    for name in ("curves", "scatter", "pairs"):
+        assert colours_in(tmp_path / f"{name}.png") > 1
+
+
 def test_curves_have_a_column_per_panel(tmp_path):
     training_curves(tmp_path / "one.png", "title", [("100 %", [history()])])
     training_curves(

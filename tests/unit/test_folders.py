@@ -1,9 +1,9 @@
 """Images and masks in folders of every form that a pattern can give them."""
 
 import pytest
+from builders import scanned
 
 from fewlabels.core.errors import UserError
-from fewlabels.data.datasets import scan_dataset
 from fewlabels.data.layouts import Layout, check_layout
 
 SPLITS = {"train": "a", "test": "b"}
@@ -16,7 +16,7 @@ def scan(root, files, external=False, **layout):
         (root / name).touch()
     layout = Layout(folder="raw", **layout)
     check_layout("datasets.x", layout)
-    images, problems = scan_dataset(root, layout, external)
+    images, problems = scanned(root, layout, external)
     return (
         [(i.id, i.path, i.split, i.label, i.mask) for i in images],
         [(problem.kind, problem.path) for problem in problems],
@@ -70,7 +70,7 @@ def test_without_labels_in_folders_of_splits(tmp_path):
         ("a/1.png", "a/1.png", "train", "", ""),
         ("a/2.png", "a/2.png", "train", "", ""),
     ]
-    assert problems == [("empty_class", "b")]
+    assert sorted(problems) == [("empty_class", "b"), ("ignored_image", "c/3.png")]
 
 
 def test_a_folder_between(tmp_path):
@@ -78,14 +78,14 @@ def test_a_folder_between(tmp_path):
     assert images == [("1.png", "deep/er/1.png", "train", "", "")]
 
 
-def test_folders_that_no_role_names_are_ignored(tmp_path):
+def test_images_in_folders_that_no_role_names_are_told(tmp_path):
     images, problems = scan(
         tmp_path,
         ["a/x/1.png", "b/x/1.png", "extra/x/1.png"],
         **{"images": "{split}/{class}", "classes": ["x"], "splits": SPLITS},
     )
     assert [image[0] for image in images] == ["a/x/1.png", "b/x/1.png"]
-    assert problems == []
+    assert problems == [("ignored_image", "extra/x/1.png")]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_unknown_class_folders_are_told_once(tmp_path, pattern, unknown, ignored
     )
     assert len(images) == 2
     folder = "z" if pattern == "{class}/{split}" else unknown.removesuffix("/1.png")
-    assert problems == [("unknown_class_folder", folder)]
+    assert problems == [("unknown_class_folder", folder), ("ignored_image", ignored)]
 
 
 def masks_of(images) -> dict[str, str]:

@@ -3,9 +3,10 @@
 import os
 
 import pytest
+from builders import scanned
 
 from fewlabels.core.errors import UserError
-from fewlabels.data.datasets import dataset_hash, listing_hash, scan_dataset
+from fewlabels.data.content_hashes import dataset_hash, folder_hash
 from fewlabels.data.image_tables import TableRow, read_table
 from fewlabels.data.layouts import Layout
 
@@ -35,7 +36,7 @@ def write(tmp_path):
 
 
 def scan(root, layout=LABELLED, external=False):
-    images, problems = scan_dataset(root, layout, external)
+    images, problems = scanned(root, layout, external)
     return [(i.id, i.path, i.split, i.label) for i in images], problems
 
 
@@ -134,7 +135,7 @@ def test_masks_slides_and_fields(write, tmp_path):
         *("path,label,mask,slide,field", "i/1.png,x,m.png,s1,7", r"i/2.png,y,.\i\3.png,s1,"),
         "i/4.png,y,,,",
     )
-    images, _ = scan_dataset(root, LABELLED)
+    images, _ = scanned(root, LABELLED)
     assert [(i.mask, i.slide, i.field) for i in images] == [
         ("sub/m.png", "s1", "s1/7"),
         ("sub/i/3.png", "s1", ""),
@@ -144,9 +145,9 @@ def test_masks_slides_and_fields(write, tmp_path):
 
 def test_slides_by_pattern_where_the_table_has_no_such_columns(write):
     layout = LABELLED.model_copy(update={"group_pattern": r"^(?P<slide>\d)$"})
-    images, _ = scan_dataset(write(*ROWS), layout)
+    images, _ = scanned(write(*ROWS), layout)
     assert [image.slide for image in images] == ["1", "2", "3", "4"]
-    images, _ = scan_dataset(write("path,label,slide", "i/1.png,x,s", "i/2.png,y,"), layout)
+    images, _ = scanned(write("path,label,slide", "i/1.png,x,s", "i/2.png,y,"), layout)
     assert [image.slide for image in images] == ["s", ""]
 
 
@@ -195,8 +196,8 @@ def test_unknown_labels_are_a_problem_each(write):
     assert (unknown.kind, unknown.path) == ("unknown_class_folder", "sub/cells.csv")
     assert unknown.detail.startswith("row 3 (and 1 more rows): label 'z' is no class of the config")
     assert [(p.kind, p.path, p.detail[:29]) for p in empty] == [
-        ("empty_class", "sub/cells.csv", "holds no train image of y: ad"),
-        ("empty_class", "sub/cells.csv", "holds no test image of y: add"),
+        ("empty_class", "sub/cells.csv", "holds no train image of y: pu"),
+        ("class_without_test_images", "sub/cells.csv", "holds no test image of y: put"),
     ]
     assert [problem.kind for problem in scan(write(*lines), external=True)[1]] == [unknown.kind]
 
@@ -243,10 +244,10 @@ def test_the_hash_of_a_table_is_that_of_its_rows_and_files(write, tmp_path):
     assert len(set(hashes)) == 5
 
 
-def test_the_hash_of_a_folder_is_that_of_its_listing(write, tmp_path):
+def test_without_a_table_the_hash_is_that_of_the_folder(write, tmp_path):
     root = write(*ROWS)
     folders = Layout(images="{class}", classes=["x"])
-    assert dataset_hash(root, folders) == listing_hash(root)
+    assert dataset_hash(root, folders) == folder_hash(root)
     before = dataset_hash(root, folders)
     (tmp_path / "sub/i/1.png").write_bytes(b"larger")
     assert dataset_hash(root, folders) != before

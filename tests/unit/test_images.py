@@ -1,20 +1,24 @@
 """One rule of decoding, for every kind of image file."""
 
+import hashlib
 import struct
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from builders import picture, save
 from PIL import Image
 
+from fewlabels.data import image_files
 from fewlabels.data.images import (
     UnusableImageError,
     decode_image,
-    decode_mask,
     decode_square,
     make_mask_square,
     make_square,
     pixel_hash,
+    read_image,
 )
 
 RED, GREEN, BLACK, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 0), (255, 255, 255)
@@ -97,28 +101,6 @@ def test_palette_without_transparency(tmp_path):
     np.testing.assert_array_equal(decoded(save(image, tmp_path / "image.png"))[0], [BLACK, GREEN])
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_16_bit_grey_is_scaled_by_its_full_range(tmp_path, suffix):
-    values = np.array([[0, 257, 200 * 257, 65535]], np.uint16)
-    path = save(Image.fromarray(values), tmp_path / f"image{suffix}")
-    np.testing.assert_array_equal(decoded(path)[0, :, 0], [0, 1, 200, 255])
-
-
-def test_32_bit_integers_hold_16_bit_data(tmp_path):
-    values = np.array([[0, 257, 65535, 70000, -5]], np.int32)
-    path = save(Image.fromarray(values, "I"), tmp_path / "image.tif")
-    np.testing.assert_array_equal(decoded(path)[0, :, 0], [0, 1, 255, 255, 0])
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [([0.0, 0.2, 1.0], [0, 51, 255]), ([-3.0, 51.4, 300.0], [0, 51, 255])],
-)
-def test_float_is_taken_as_a_share_where_it_fits(tmp_path, values, expected):
-    path = save(Image.fromarray(np.array([values], np.float32)), tmp_path / "image.tif")
-    np.testing.assert_array_equal(decoded(path)[0, :, 1], expected)
-
-
 def test_cmyk(tmp_path):
     image = Image.new("CMYK", (2, 1), (0, 0, 0, 0))
     image.putpixel((1, 0), (0, 255, 255, 0))
@@ -149,9 +131,23 @@ def test_a_file_that_is_no_image_is_unusable(tmp_path, content):
 
 
 def test_a_format_that_is_not_listed_is_unusable(tmp_path):
-    save(two_colours(), tmp_path / "image.gif").rename(tmp_path / "image.png")
-    with pytest.raises(UnusableImageError):
+    save(two_colours(), tmp_path / "image.ppm").rename(tmp_path / "image.png")
+    with pytest.raises(
+        UnusableImageError, match="none of JPEG, PNG, TIFF, BMP, WEBP, GIF, JPEG2000"
+    ):
         decode_image(tmp_path / "image.png", 50)
+
+
+FORMATS = ["JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "JPEG2000"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("suffix", [".jpg", ".JFIF", ""])
+def test_the_content_tells_the_format_whatever_the_ending(tmp_path, name, suffix):
+    path = tmp_path / f"image{suffix}"
+    Image.new("RGB", (16, 16), (90, 120, 200)).save(path, format=name)
+    np.testing.assert_allclose(decoded(path), np.full((16, 16, 3), (90, 120, 200)), atol=6)
+    assert read_image(path, 50).format == name
 
 
 def test_the_limit_of_megapixels(tmp_path):
@@ -246,40 +242,6 @@ def test_mask_resizing_is_nearest_neighbour():
     np.testing.assert_array_equal(make_mask_square(mask, 4, "stretch"), expected)
 
 
-def test_mask_threshold(tmp_path):
-    values = np.array([[0, 127, 128, 255]], np.uint8)
-    path = save(Image.fromarray(values), tmp_path / "mask.png")
-    assert decode_mask(path, 128, 50).tolist() == [[False, False, True, True]]
-    assert decode_mask(path, 127, 50).tolist() == [[False, True, True, True]]
-    assert decode_mask(path, 255, 50).tolist() == [[False, False, False, True]]
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
-def test_mask_of_any_mode(tmp_path, mode):
-    expected = np.zeros((6, 8), bool)
-    expected[2:5, 1:6] = True
-    image = Image.fromarray(expected.astype(np.uint8) * 255).convert(mode)
-    np.testing.assert_array_equal(decode_mask(save(image, tmp_path / "m.png"), 128, 50), expected)
-
-
-def test_mask_with_jpeg_noise(tmp_path):
-    expected = np.zeros((32, 48), bool)
-    expected[5:22, 11:37] = True
-    image = Image.fromarray(expected.astype(np.uint8) * 255)
-    image.save(tmp_path / "mask.jpg", quality=75)
-    values = np.asarray(Image.open(tmp_path / "mask.jpg"))
-    assert len(np.unique(values)) > 2
-    mask = decode_mask(tmp_path / "mask.jpg", 128, 50)
-    assert mask.shape == (32, 48)
-    np.testing.assert_array_equal(mask, expected)
-
-
-def test_a_broken_mask_is_unusable(tmp_path):
-    (tmp_path / "mask.png").write_bytes(b"nothing")
-    with pytest.raises(UnusableImageError):
-        decode_mask(tmp_path / "mask.png", 128, 50)
-
-
 def smooth(size: tuple[int, int]) -> Image.Image:
     """A picture with detail at every scale, as photographs have."""
     generator = np.random.default_rng(0)
@@ -323,3 +285,139 @@ def test_other_images_are_decoded_in_full(tmp_path, how, name):
     picture.save(path, **({"exif": exif} if name == "turned.jpg" else {}))
     expected = make_square(decode_image(path, 50), 64, how)
     assert decode_square(path, 64, how, 50).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+def test_what_the_index_reads_is_what_decoding_gives(tmp_path, orientation, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"image{suffix}"
+    picture((120, 60, 180), 1, (19, 7)).save(path, exif=exif)
+    file, image = read_image(path, 50), decode_image(path, 50)
+    assert file.stored == (19, 7, orientation)
+    assert (file.width, file.height) == image.size
+    assert file.pixel_sha256 == pixel_hash(image)
+    assert file.file_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (file.pages, file.deep, file.blank, file.mask_like) == (1, None, "", False)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK", "YCbCr"])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_jpegs_are_decoded_as_pillow_does_it(tmp_path, mode, subsampling, progressive):
+    path = tmp_path / "image.jpg"
+    options = {"quality": 85, "subsampling": subsampling, "progressive": progressive}
+    picture((120, 60, 180), 1, (37, 21)).convert(mode).save(path, **options)
+    expected = np.asarray(Image.open(path).convert("RGB"))
+    np.testing.assert_array_equal(decoded(path), expected)
+    assert read_image(path, 50).pixel_sha256 == pixel_hash(Image.fromarray(expected))
+
+
+def frames(count: int) -> list[Image.Image]:
+    return [picture((90, 90, 90), number, (8, 8)) for number in range(count)]
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".gif", ".webp", ".png"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_pages_are_counted(tmp_path, suffix, count):
+    first, *others = frames(count)
+    path = tmp_path / f"image{suffix}"
+    first.save(path, save_all=True, append_images=others)
+    assert read_image(path, 50).pages == count
+
+
+@pytest.mark.parametrize(("kind", "count"), [(1, 1), (4, 1), (2, 2)])
+def test_a_page_that_is_a_smaller_copy_is_none(tmp_path, kind, count):
+    first, second = frames(2)
+    second.encoderinfo = {"tiffinfo": {254: kind}}
+    first.save(tmp_path / "image.tif", save_all=True, append_images=[second])
+    assert read_image(tmp_path / "image.tif", 50).pages == count
+
+
+@pytest.mark.parametrize(
+    ("description", "said"),
+    [
+        ('<OME><Pixels SizeC="3" SizeZ="1"/></OME>', True),
+        ('<OME><Pixels SizeC="1" SizeZ="3"/></OME>', False),
+        ("ImageJ=1.53\nimages=3\nchannels=3\n", True),
+        ("ImageJ=1.53\nimages=3\nslices=3\n", False),
+    ],
+)
+def test_pages_that_are_channels(tmp_path, description, said):
+    first, *others = frames(3)
+    path = tmp_path / "image.tif"
+    first.save(path, save_all=True, append_images=others, description=description)
+    assert read_image(path, 50).channels_in_pages is said
+
+
+def tiff_of_channels(channels: int) -> bytes:
+    """An uncompressed TIFF of 2 x 2 pixels with so many channels of 8 bits."""
+    tags = {
+        256: 2,
+        257: 2,
+        258: 8,
+        259: 1,
+        262: 1,
+        273: 200,
+        277: channels,
+        278: 2,
+        279: 4 * channels,
+    }
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+    return head.ljust(200, b"\0") + bytes(range(4 * channels))
+
+
+def test_more_channels_than_colours_are_named(tmp_path):
+    (tmp_path / "image.tif").write_bytes(tiff_of_channels(5))
+    with pytest.raises(UnusableImageError, match="TIFF of 5 channels"):
+        read_image(tmp_path / "image.tif", 50)
+    (tmp_path / "image.tif").write_bytes(tiff_of_channels(1))
+    assert read_image(tmp_path / "image.tif", 50).width == 2
+
+
+def test_a_kind_of_picture_that_is_not_read_is_told_the_same_way_each_time(tmp_path):
+    content = tiff_of_channels(2).replace(
+        struct.pack("<HHII", 258, 4, 1, 8), struct.pack("<HHII", 258, 4, 1, 3)
+    )
+    (tmp_path / "image.tif").write_bytes(content)
+    with pytest.raises(
+        UnusableImageError, match="TIFF whose header is broken, or of a kind that is not read"
+    ):
+        read_image(tmp_path / "image.tif", 50)
+
+
+def test_a_large_file_is_mapped(tmp_path, monkeypatch):
+    image = picture((90, 120, 60), 1, (9, 7))
+    paths = [save(image, tmp_path / f"a{suffix}") for suffix in (".png", ".tif", ".jpg", ".gif")]
+    read = [read_image(path, 50) for path in paths]
+    monkeypatch.setattr(image_files, "MAPPED_BYTES", 10)
+    assert [read_image(path, 50) for path in paths] == read
+
+
+def test_every_file_is_opened_once_for_the_index(tmp_path, monkeypatch):
+    path = save(picture((90, 120, 60), 1, (9, 7)), tmp_path / "image.png")
+    opened = []
+    really = Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda self, *mode: opened.append(self) or really(self, *mode)
+    )
+    read_image(path, 50)
+    assert opened == [path]
+
+
+def test_a_black_image_of_twelve_bits_in_colour_is_blank(tmp_path):
+    """Pillow gives the upper 8 of 16 bits of a colour: of 12 bits 4 are left."""
+    rows = bytes(1) + np.full((8, 3), 4095, ">u2").tobytes()
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows * 8)),
+    ]
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in [*chunks, (b"IEND", b"")]:
+        content += (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+    (tmp_path / "image.png").write_bytes(content)
+    assert read_image(tmp_path / "image.png", 50).blank == "nearly black: grey values 15 to 15"

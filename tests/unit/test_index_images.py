@@ -3,23 +3,27 @@
 import hashlib
 from collections import Counter
 
+import numpy as np
 import pytest
 from builders import (
     CLASSES,
     PLACES,
     call,
+    count_reads,
     failure,
     half_mask,
     index,
+    index_files,
     picture,
     save,
+    spotted_mask,
     write_labelled,
 )
 from PIL import Image
 from sklearn.model_selection import train_test_split
 
-import index_images
 from fewlabels.core.files import read_csv
+from fewlabels.data import indexing
 from fewlabels.data.images import pixel_hash
 
 SPLITS = {"train": "train", "test": "val"}
@@ -51,7 +55,8 @@ def test_columns_and_values(raw, indexed):
     assert problems == []
     assert list(rows[0]) == [
         *("id", "path", "split", "label", "mask", "width", "height"),
-        *("file_sha256", "pixel_sha256", "mask_sha256", "slide", "field"),
+        *("file_sha256", "pixel_sha256", "mask_sha256", "mask_foreground", "mask_turn"),
+        *("slide", "field"),
     ]
     path = raw / "train/data/Neutrophil/95-8-27-0_0_0.png"
     with Image.open(path) as image:
@@ -67,6 +72,8 @@ def test_columns_and_values(raw, indexed):
         "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "pixel_sha256": pixels,
         "mask_sha256": hashlib.sha256((raw / rows[0]["mask"]).read_bytes()).hexdigest(),
+        "mask_foreground": f"{(np.asarray(spotted_mask(0)) >= 128).mean():.7g}",
+        "mask_turn": "1",
         "slide": "95-8-27-0",
         "field": "95-8-27-0/0",
     }
@@ -114,7 +121,10 @@ def test_a_class_of_which_nothing_is_usable_counts_as_empty(raw, indexed):
         path.write_bytes(b"broken")
     rows, problems = indexed()
     assert len(rows) == 6
-    assert [row["kind"] for row in problems] == ["undecodable_image"] * 3 + ["empty_class"] * 2
+    assert [row["kind"] for row in problems] == [
+        *["undecodable_image"] * 3,
+        *("empty_class", "class_without_test_images"),
+    ]
     assert [row["path"] for row in problems[3:]] == ["train/data/Neutrophil", "val/data/Neutrophil"]
 
 
@@ -122,7 +132,7 @@ def test_a_folder_of_unlabelled_images_none_of_them_usable(tmp_path):
     folder = tmp_path / "raw"
     folder.mkdir()
     (folder / "a.jpg").write_bytes(b"broken")
-    files = {"index": tmp_path / "index.csv", "problems": tmp_path / "problems.csv"}
+    files = index_files(tmp_path)
     assert call("index_images", folder=folder, layout={}, **files) == 0
     problems = read_csv(files["problems"])
     assert kinds(problems) == [("undecodable_image", "a.jpg"), ("empty_class", ".")]
@@ -156,24 +166,17 @@ def test_problems_of_the_scan_are_listed_as_well(raw, indexed):
 
 
 def test_each_file_is_opened_once(raw, indexed, monkeypatch):
-    opened = Counter()
-    really = Image.open
-
-    def count(path, *rest, **options):
-        opened[str(path)] += 1
-        return really(path, *rest, **options)
-
-    monkeypatch.setattr(Image, "open", count)
+    opened = count_reads(monkeypatch)
     indexed()
     assert opened == {str(path): 1 for path in raw.rglob("*.png")}
 
 
 def test_each_image_is_decoded_once(indexed, monkeypatch):
     decoded = []
-    really = index_images.decode_image
+    really = indexing.read_image
     monkeypatch.setattr(
-        index_images,
-        "decode_image",
+        indexing,
+        "read_image",
         lambda path, *rest: (decoded.append(path), really(path, *rest))[1],
     )
     rows, _ = indexed()
@@ -193,8 +196,7 @@ def test_a_missing_folder_is_one_line(tmp_path, capsys):
         "index_images",
         folder=tmp_path / "nowhere",
         layout={},
-        index=tmp_path / "index.csv",
-        problems=tmp_path / "problems.csv",
+        **index_files(tmp_path),
     )
     assert "nowhere does not exist" in line
     assert list(tmp_path.iterdir()) == []
@@ -202,7 +204,7 @@ def test_a_missing_folder_is_one_line(tmp_path, capsys):
 
 def index_layout(folder, out, layout, **options):
     """Index a data set of any layout; give the rows of the index and of the problems."""
-    files = {"index": out / "index.csv", "problems": out / "problems.csv"}
+    files = index_files(out)
     assert call("index_images", folder=folder, layout=layout, **files, **options) == 0
     return read_csv(files["index"]), read_csv(files["problems"])
 
@@ -225,7 +227,8 @@ def test_a_holdout_is_drawn_from_the_usable_images_in_order(tmp_path):
 def test_a_holdout_of_labelled_images_keeps_the_classes(raw, tmp_path):
     for label in CLASSES:
         for number in range(8):
-            save(picture((20, 90, 20), number), raw / "train/data" / label / f"m{number}.png")
+            image = picture((20, 90, 20 + 10 * CLASSES.index(label)), number)
+            save(image, raw / "train/data" / label / f"m{number}.png")
     layout = {"images": "train/data/{class}", "classes": CLASSES, "holdout": 0.3}
     rows, _ = index_layout(raw, tmp_path, layout)
     assert Counter((row["split"], row["label"]) for row in rows) == {
@@ -237,7 +240,7 @@ def test_a_holdout_of_labelled_images_keeps_the_classes(raw, tmp_path):
 @pytest.mark.parametrize("holdout", [0.001, 0.999])
 def test_an_impossible_holdout_is_one_line(raw, tmp_path, capsys, holdout):
     layout = {"images": "train/data/{class}", "classes": CLASSES, "holdout": holdout}
-    files = {"index": tmp_path / "index.csv", "problems": tmp_path / "problems.csv"}
+    files = index_files(tmp_path)
     line = failure(capsys, "index_images", folder=raw, layout=layout, **files)
     assert f"{raw}: 6 images can't be split" in line
     assert "datasets.*.holdout" in line
@@ -275,7 +278,7 @@ def test_an_external_test_set(raw, tmp_path):
 
 
 def test_a_layout_that_is_wrong_is_one_line(raw, tmp_path, capsys):
-    files = {"index": tmp_path / "index.csv", "problems": tmp_path / "problems.csv"}
+    files = index_files(tmp_path)
     layout = {**PLACES, "images": "{role}/{class}"}
     line = failure(capsys, "index_images", folder=raw, layout=layout, **files)
-    assert "'--layout.images' has the unknown placeholder {role}" in line
+    assert "'datasets.*.images' has the unknown placeholder {role}" in line

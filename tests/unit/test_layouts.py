@@ -63,10 +63,16 @@ def test_sound_layouts_pass(layout):
         ),
         (FLAT | {"splits": {"train": "a"}}, r"splits' is set, but .* has no \{split\}"),
         (FLAT | {"masks": "{class}"}, r"masks' has \{class\}, 'datasets\.wbc\.images' has not"),
-        (SOUND | {"mask_name": "mask"}, r"with \{stem\} once in it"),
-        (SOUND | {"mask_name": "{stem}{stem}"}, r"with \{stem\} once in it"),
-        (SOUND | {"mask_name": "{stem}/m"}, r"with \{stem\} once in it"),
-        (SOUND | {"mask_name": "{name}_m"}, r"unknown placeholder \{name\}"),
+        (SOUND | {"mask_name": "mask"}, r"with \{stem\} or \{name\} once in it"),
+        (SOUND | {"mask_name": "{stem}{stem}"}, r"with \{stem\} or \{name\} once in it"),
+        (SOUND | {"mask_name": "{stem}/m"}, r"with \{stem\} or \{name\} once in it"),
+        (SOUND | {"mask_name": "{stem}_{name}"}, r"with \{stem\} or \{name\} once in it"),
+        (
+            SOUND | {"mask_name": "{nmae}_m"},
+            r"unknown placeholder \{nmae\}: did you mean '\{name\}'\?",
+        ),
+        (SOUND | {"images": "{split}/**/{class}"}, r"images' .* stands alone at its end"),
+        (SOUND | {"images": "{split}/{class}/x*"}, r"images' .* stands alone at its end"),
         (FLAT | {"masks": ""}, "masks lie in the images' own folder"),
         (SOUND | {"splits": {"trian": "train"}}, "the role 'trian': did you mean 'train'"),
         (
@@ -135,17 +141,44 @@ def test_what_stands_for_a_placeholder(text, template, filled):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "above", "folder"),
+    ("pattern", "fixed", "folder"),
     [
-        ("{split}/data/{class}", "val/data", "val/data/x"),
-        ("{class}/{split}", "", "x/val"),
-        ("images_{split}/c_{class}/{class}", "images_val", "images_val/c_x/x"),
-        ("{split}_{class}", "", "val_x"),
-        ("{split}", "val", "val"),
-        ("", "", "."),
+        ("{split}/data/{class}", {"val/data", "val", "."}, "val/data/x"),
+        ("{class}/{split}", {"."}, "x/val"),
+        ("images_{split}/c_{class}/{class}", {"images_val", "."}, "images_val/c_x/x"),
+        ("{split}_{class}", {"."}, "val_x"),
+        ("{split}", {"val", "."}, "val"),
+        ("", {"."}, "."),
+        ("{class}/**", {"."}, "x"),
     ],
 )
-def test_patterns_are_cut_at_the_class(pattern, above, folder):
+def test_the_folders_of_a_pattern(pattern, fixed, folder):
     cut = FolderPattern.of(pattern, "val")
-    assert cut.above == above
+    assert cut.fixed_folders() == fixed
     assert cut.folder("x") == folder
+
+
+@pytest.mark.parametrize(
+    ("pattern", "folder", "match"),
+    [
+        ("{split}/data/{class}", "val/data/x", ("x", "")),
+        ("{split}/data/{class}", "val/data/x/deep", None),
+        ("{split}/data/{class}", "val/data", None),
+        ("{split}/data/{class}", "train/data/x", None),
+        ("{class}/{split}/{class}", "x/val/x", ("x", "")),
+        ("{class}/{split}/{class}", "x/val/y", None),
+        ("{split}/{class}/**", "val/x", ("x", "")),
+        ("{split}/{class}/**", "val/x/deep/er", ("x", "deep/er")),
+        ("**", "any/where", ("", "any/where")),
+        ("", "", ("", "")),
+        ("", "x", None),
+        ("caf\u00e9/{class}", "cafe\u0301/x", ("x", "")),
+    ],
+)
+def test_which_folders_fit_a_pattern(pattern, folder, match):
+    assert FolderPattern.of(pattern, "val").match(folder) == match
+
+
+def test_the_class_folder_of_a_folder():
+    pattern = FolderPattern.of("{split}/{class}/deep/**", "val")
+    assert pattern.class_folder("val/x/deep/er") == "val/x"

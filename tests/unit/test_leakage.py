@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from fewlabels.audit.duplicates import Thumbnails
-from fewlabels.audit.leakage import COLUMNS, Part, compare, comparisons
+from fewlabels.audit.leakage import (
+    COLUMNS,
+    COMPARED_COLUMNS,
+    Part,
+    compare,
+    comparison_row,
+    comparisons,
+)
 from fewlabels.reporting.leakage_report import counts_table, leakage_report
 
 GENERATOR = np.random.default_rng(0)
@@ -51,6 +58,10 @@ def test_the_later_split_is_compared_with_the_earlier_and_every_set_with_the_tes
     assert titles(comparisons(parts, ["Ext"], "cells")) == {
         ("cells train", "cells test"),
         ("cells train", "cells train"),
+        *(
+            (f"{part}", f"{part}")
+            for part in ("cells test", "cells_grouped test", "cam16 test", "Ext test")
+        ),
         ("cells_grouped train", "cells_grouped test"),
         ("cam16 validation", "cam16 test"),
         ("cam16 test", "cells test"),
@@ -125,6 +136,18 @@ def test_within_one_part_each_copy_is_listed_once_and_no_slides():
     assert found == [("bytes", "a", "c"), ("near_duplicates", "b", "d")]
 
 
+def test_a_comparison_in_numbers(pair):
+    train, test = pair
+    numbers = comparison_row(train, test, compare(*pair, 6, 0.96), [])
+    assert set(numbers) == set(COMPARED_COLUMNS)
+    assert [numbers[kind] for kind in ("bytes", "pixels", "near_duplicates")] == [1, 1, 1]
+    assert (numbers["slide"], numbers["field"]) == (2, 1)
+    assert (numbers["first_images"], numbers["second_images"], numbers["test"]) == (4, 4, "true")
+    assert comparison_row(train, train, [], [])["test"] == "false"
+    # All images of an external set are tested on, whatever its splits are called.
+    assert comparison_row(train, train, [], ["cells"])["test"] == "true"
+
+
 def test_the_table_counts_images_of_the_second_part(pair):
     table = counts_table([pair], compare(*pair, 6, 0.96))
     # s1 and s2 hold three of the four test images, field s1/1 one.
@@ -134,10 +157,14 @@ def test_the_table_counts_images_of_the_second_part(pair):
 def test_the_report_names_thresholds_and_blank_images(pair):
     train, test = pair
     blank = Part("x", "test", test.rows[:1], Thumbnails(np.zeros_like(PICTURES[:1])), "x")
-    text = leakage_report([pair], compare(*pair, 6, 0.96), 6, 0.96)
+    found = compare(*pair, 6, 0.96)
+    text = leakage_report([pair], found, [comparison_row(*pair, found, [])], 6, 0.96)
+    several = "- **3 of 4 test images of `cells` have a copy (1 same file, 1 same pixels, 1 near duplicate) in `cells`"
+    assert several in text
     assert "at most 6 bits apart" in text
     assert "correlate by at least 0.96." in text
     assert "Nearly blank" not in text
     # A part that is compared twice counts once.
-    text = leakage_report([(train, blank), (test, blank)], [], 6, 0.96)
+    text = leakage_report([(train, blank), (test, blank)], [], [], 6, 0.96)
+    assert "**" not in text
     assert "compared by bytes and pixels alone: 1." in text

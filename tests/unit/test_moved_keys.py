@@ -51,7 +51,7 @@ leakage:
   near_duplicate_distance: 6
   near_duplicate_correlation: 0.96
 images: {size: 224, resize: stretch, max_megapixels: 50}
-masks: {threshold: 128, empty: keep}
+masks: {empty: keep}
 synthetic:
   draw: false
   seed: 0
@@ -123,6 +123,7 @@ GONE = {
     },
     "table.reported.pRCC_clustered_resnet": "table.reported.prcc.pRCC_clustered_resnet",
     "table.reported.resnet_cam16": "table.reported.cam16.resnet_cam16",
+    "masks.threshold": "datasets.<name>.mask_foreground",
     "compute.activations": "compute.feature_cache",
     "compute.activations_gb": "compute.feature_cache_gb",
 }
@@ -152,7 +153,7 @@ def test_what_was_kept_is_accepted():
 def test_all_sections_of_the_old_config_are_named():
     sections = {*yaml.safe_load(KEPT), *(key.split(".")[0] for key in GONE)}
     assert len(sections) == 19
-    assert len(GONE) == 57
+    assert len(GONE) == 58
 
 
 @pytest.mark.parametrize(("key", "place"), GONE.items())

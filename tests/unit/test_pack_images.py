@@ -1,10 +1,8 @@
 """Packing: every image in its row, decoded once, the mask on its image."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
-from builders import CLASSES, SIDE, failure, index, pack, picture, save, write_labelled
+from builders import CLASSES, SIDE, count_reads, failure, index, pack, picture, save, write_labelled
 from PIL import Image
 
 from fewlabels.core.files import read_csv, write_csv
@@ -55,14 +53,7 @@ def test_order_follows_the_index_not_the_folder(raw, tmp_path):
 
 
 def test_each_file_is_opened_once(raw, tmp_path, monkeypatch):
-    opened = Counter()
-    really = Image.open
-
-    def count(path, *rest, **options):
-        opened[str(path)] += 1
-        return really(path, *rest, **options)
-
-    monkeypatch.setattr(Image, "open", count)
+    opened = count_reads(monkeypatch)
     assert pack(raw, tmp_path) == 0
     assert opened == {str(path): 1 for path in raw.rglob("*.png")}
 
@@ -128,6 +119,7 @@ def test_a_file_that_changed_since_is_one_line(raw, tmp_path, capsys, damage):
         "pack_images",
         folder=raw,
         index=tmp_path / "index.csv",
+        reading=tmp_path / "reading.json",
         size=SIDE,
         **{name: tmp_path / f"{name}.npy" for name in ("images", "masks")},
     )
@@ -147,7 +139,8 @@ def test_the_tables_beside_the_arrays_name_each_row(raw, tmp_path):
             {"id": row["id"], "kind": kind, "row": str(n)} for n, row in enumerate(rows)
         ]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        *("images.csv", "images.npy", "index.csv", "masks.csv", "masks.npy", "problems.csv", "raw"),
+        *("images.csv", "images.npy", "index.csv", "left_out.csv", "masks.csv", "masks.npy"),
+        *("problems.csv", "raw", "reading.json"),
     ]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from builders import CLASSES, COLOURS, ON_CPU, SIDE, call, failure, pack, picture, save
+from builders import CLASSES, COLOURS, ON_CPU, SIDE, call, failure, index_files, pack, picture, save
 from image_sets import CPU, images_of
 
 from fewlabels.core.files import read_csv
@@ -29,7 +29,7 @@ def options(model, tmp_path):
             drawn = picture(COLOURS[label], number, (40, 36))
             save(drawn, tmp_path / "raw" / label / f"{number}.png")
     layout = {"images": "{class}", "classes": CLASSES}
-    files = {"index": tmp_path / "index.csv", "problems": tmp_path / "problems.csv"}
+    files = index_files(tmp_path)
     options = {"folder": tmp_path / "raw", "layout": layout, "external": True, **files}
     assert call("index_images", **options) == 0
     assert pack(tmp_path / "raw", tmp_path) == 0

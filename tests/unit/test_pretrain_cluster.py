@@ -84,11 +84,19 @@ def test_true_types_may_come_without_endings_and_for_some_images(options, tmp_pa
     assert quality_of(options)["adjusted_rand_index"] == (pytest.approx(0), 2)
 
 
-@pytest.mark.parametrize("text", ["name,type\n000,x\n", "id,kind\n000,x\n", "id,type\n", ""])
-def test_types_with_other_columns_are_one_line(options, tmp_path, capsys, text):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("name,type\n000,x\n", "has no column 'id': known: name, type"),
+        ("id,types\n000,x\n", "has no column 'type': did you mean 'types'?"),
+        ("id,type\n", "has no rows"),
+        ("", "has no column 'id'"),
+    ],
+)
+def test_a_wrong_table_of_types_is_one_line(options, tmp_path, capsys, text, told):
     (tmp_path / "wrong.csv").write_text(text)
     line = failure(capsys, "pretrain", "cluster", **options, true_types=tmp_path / "wrong.csv")
-    assert "wrong.csv must have the columns id and type" in line
+    assert f"wrong.csv {told}" in line
     assert not options["labels"].exists()
 
 

@@ -51,7 +51,7 @@ def options(data, small, tmp_path):
         **data.packed,
         "start": small,
         "encoder": SMALL,
-        "classes": CLASSES,
+        "classes": json.dumps(CLASSES),
         "training": TRAINING,
         "seed": 0,
         "resize": "stretch",

@@ -37,12 +37,12 @@ def test_every_method_has_a_class_and_a_module():
 def test_own_keys_become_words_of_the_command_line():
     assert Autoencoder(**AUTOENCODER).options() == [
         *("--channels", 4, 8),
-        *("--latent-size", 6),
+        "--latent-size=6",
     ]
-    assert Extract(**EXTRACT).options() == ["--node", "classifier.4"]
+    assert Extract(**EXTRACT).options() == ["--node=classifier.4"]
     assert Cluster(**CLUSTER).options() == [
-        *("--pca-dimensions", 5, "--clusters", 3),
-        *("--seed", 7),
+        *("--pca-dimensions=5", "--clusters=3"),
+        "--seed=7",
     ]
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from typing import Annotated, Literal
 
 import pytest
@@ -124,6 +125,7 @@ def test_numbers_are_labels():
     assert found.classes == ["0", "a", "1"]
     assert found.names == {"1": "2.5", "0.1": "x"}
     assert [number_label(value) for value in (100, 0.1 + 0.2, True)] == ["100", "0.3", True]
+    assert number_label(math.inf) == math.inf
 
 
 def test_an_empty_label_is_refused():
@@ -140,6 +142,12 @@ def test_blocks_are_a_list_or_all():
     assert EncoderChoice(encoder="x", trained=[]).batch_norm == "trained"
     with pytest.raises(ValidationError):
         EncoderChoice(encoder="x", trained="some")
+
+
+@pytest.mark.parametrize("block", ["layer4.{2}", "a/b", "-x", "", "a+b", "a b"])
+def test_blocks_have_names_that_files_can_have(block):
+    with pytest.raises(ValidationError):
+        EncoderChoice(encoder="x", trained=[block])
 
 
 def test_settings_do_not_change():

@@ -5,6 +5,7 @@ import json
 import pytest
 from builders import call, failure, write_sheet
 
+from fewlabels.audit.judgement import COLUMNS as LEAKAGE_COLUMNS
 from fewlabels.core.files import read_csv, write_csv
 
 METRIC_COLUMNS = [
@@ -85,9 +86,13 @@ def options(tmp_path):
             {"metric": "purity", "value": 0.75, "images": 40},
         ],
     )
-    names = ("metrics", "comparisons", "spread", "costs")
+    write_csv(tmp_path / "leakage.csv", LEAKAGE_COLUMNS, [])
+    data = "# Data\n\n| images used | train |\n| --- | ---: |\n| `wbc` | 60 |\n"
+    (tmp_path / "data.md").write_text(data, encoding="utf-8")
+    names = ("metrics", "comparisons", "spread", "costs", "leakage")
     return {
         **{name: tmp_path / f"{name}.csv" for name in names},
+        "data": tmp_path / "data.md",
         "runs": write_sheet(
             *(tmp_path / "runs.csv", ["resnet", "combinedNet"], ["100", "1"], [1, 2]),
             {"combinedNet": "resnet"},
@@ -213,6 +218,7 @@ def test_readable_tables_2_and_3(options):
         "## Table 1: white blood cells, by share of the training labels",
         "## Table 2: pRCC, own clusters",
         "## Table 3: CAM16, normal / tumor",
+        "## Data",
     ]
 
 
@@ -258,6 +264,18 @@ def test_titles_of_the_arms_that_ran(options):
     assert "never run" not in text
 
 
+def test_titles_and_paths_of_the_users_are_shown_as_they_were_written(options):
+    odd = "a|b <script>\n\n# `c` $_$"
+    shown = r"a\|b \<script\> \# \`c\` \$\_\$"
+    table = {"name": "resnet_cam16", "title": odd, "quality": None}
+    words = {"titles": {"resnet": odd}, "target_title": odd, "starts": {"a": "own|net`s.pth"}}
+    text = readable(options | words | {"tables": json.dumps([table])})
+    assert f"\n- `resnet`: {shown}\n" in text
+    assert f"\n## Table 1: {shown}, by share" in text
+    assert f"\n## Table 2: {shown}\n" in text
+    assert r"weights in `` own\|net`s.pth ``: `a`." in text
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -271,7 +289,7 @@ def test_titles_of_the_arms_that_ran(options):
             {"starts": {"a": "packaged"}},
             "start from ImageNet weights out of a package: `a`.",
         ),
-        ({"starts": {"a": "my/net.pth"}}, "start from the weights in my/net.pth: `a`."),
+        ({"starts": {"a": "my/net.pth"}}, "start from the weights in `my/net.pth`: `a`."),
         ({"margin": 2.5}, "smaller than 2.5 points"),
         ({"alpha": 0.1}, "90 % intervals"),
     ],
@@ -279,6 +297,44 @@ def test_titles_of_the_arms_that_ran(options):
 def test_notes_only_where_they_apply(options, more, words):
     assert words not in readable(options)
     assert words in readable(options, **more)
+
+
+def copies(kind, first_split, count):
+    return {
+        **{"kind": kind, "first_dataset": "wbc", "first_split": first_split},
+        **{"second_dataset": "wbc", "second_split": "test", "count": count, "images": 200},
+        **{"test": "true", "consequence": "warn"},
+    }
+
+
+def test_what_became_of_the_raw_data_is_a_section(options):
+    text = readable(options)
+    assert "\n\n## Data\n\n| images used | train |\n| --- | ---: |\n| `wbc` | 60 |\n\nMore" in text
+    assert "**" not in text
+
+
+def test_test_images_with_copies_in_training_stand_above_the_table(options, tmp_path):
+    rows = [copies("near_duplicates", "train", 200), copies("bytes", "test", 7)]
+    write_csv(tmp_path / "leakage.csv", LEAKAGE_COLUMNS, rows)
+    lines = readable(options).splitlines()
+    assert lines[:2] == ["# Summary", ""]
+    assert lines[2].startswith(
+        "- **200 of 200 test images of `wbc` have a near duplicate in `wbc` train"
+    )
+    assert lines[4].startswith("## Table 1")
+    # Copies among the test images are a matter of the intervals: a note below the table.
+    assert any(line.startswith("- 7 of 200 test images of `wbc` are copies") for line in lines[5:])
+
+
+def test_classes_without_test_images_are_named(options, tmp_path):
+    assert "No test images" not in readable(options)
+    untested = [
+        row | {"metric": "recall_A|B", "value": "", "state": "no test image of this class"}
+        for row in metric_rows()
+        if row["metric"] == "macro_f1" and row["arm"] == "resnet"
+    ]
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, [*metric_rows(), *untested])
+    assert "- No test images of `A\\|B`: `macro-F1` and the other means" in readable(options)
 
 
 def test_note_on_replicates(options, tmp_path):

@@ -6,7 +6,9 @@ from fewlabels.core.errors import UserError
 from fewlabels.reporting.tables import (
     find,
     find_one,
+    markdown_code,
     markdown_table,
+    markdown_text,
     median_seconds,
     number,
     reported_value,
@@ -95,3 +97,35 @@ def test_markdown():
     assert markdown_table(["%", "a", "b"], [["x", "1", ""], ["y", "2", "3"]]) == (
         "| % | a | b |\n| --- | ---: | ---: |\n| x | 1 |  |\n| y | 2 | 3 |"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("CAM16, normal / tumor (90 %)", "CAM16, normal / tumor (90 %)"),
+        ("snake_case_name", "snake_case_name"),
+        ("_a_ *b*", r"\_a\_ \*b\*"),
+        ("a|b\n\n# c", r"a\|b \# c"),
+        ("<script>x</script>", r"\<script\>x\</script\>"),
+        ("`a` [b](c) ![d]", r"\`a\` \[b\](c) !\[d\]"),
+        ("$_$ $x$ ~~y~~", r"\$\_\$ \$x\$ \~\~y\~\~"),
+        ("a&amp;b \\ c", r"a\&amp;b \\ c"),
+    ],
+)
+def test_text_of_the_users_is_shown_as_it_was_written(text, shown):
+    assert markdown_text(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("own/a_b.pth", "`own/a_b.pth`"),
+        ("a|b", r"`a\|b`"),
+        ("a\r\n b", "`a b`"),
+        ("a`b", "`` a`b ``"),
+        ("``a", "``` ``a ```"),
+        ("<b>", "`<b>`"),
+    ],
+)
+def test_a_path_of_the_users_is_code_of_one_line(text, shown):
+    assert markdown_code(text) == shown

@@ -47,9 +47,9 @@ external:
 problems: {undecodable_image: warn, unknown_class_folder: warn, mask_without_image: warn, mask_of_another_size: warn,
   undecodable_mask: warn}
 leakage: {bytes: warn, pixels: ignore, near_duplicates: error, slide: ignore, field: error,
-  near_duplicate_distance: 4, near_duplicate_correlation: 0.83}
+  near_duplicate_distance: 4, near_duplicate_correlation: 0.83, near_duplicate_share: 0.17}
 images: {size: 96, resize: crop, max_megapixels: 7.5}
-masks: {threshold: 77, empty: apply}
+masks: {empty: apply}
 experiment:
   arms: [combinedNet, resnetTwoStages, resnet, lite, combinedNetClustered]
   replicates: [4, 7, 9]
@@ -157,8 +157,9 @@ LAYERS = {"given": [OWN, GIVEN], "drawn": [OWN, DRAWN], "synthetic": [SYNTHETIC]
 FOLDERS = ("nodes", "kidneys", "further", "others", "half", "few", "blood")
 FILES = {
     "own.pth": "",
-    "blood_types.csv": "",
-    "kidney_types.csv": "",
+    "blood_types.csv": "id,type\na,x\n",
+    "kidney_types.csv": "id,type\nk,x\n",
+    "pictures/kidneys/k.png": "",
     "pictures/blood/list.csv": "path,label,split\na.png,mono,learn\n",
     "pictures/others/list.csv": "path,label\nb.png,clear\n",
 }

@@ -14,6 +14,9 @@ BLOCK = re.compile(
     r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)(?:Shell command: (.*)\n)?", re.MULTILINE
 )
 
+#: What the contents of a data set's files add to names of what is made of them.
+STATE = re.compile(r"(?<=\w)_[0-9a-f]{12}(?=[/.,\n])")
+
 
 def parser_of(script: str, method: str | None = None) -> argparse.ArgumentParser:
     """The parser of a script of the workflow; of pretrain.py, that of one method."""
@@ -33,6 +36,11 @@ def look_up(found: Any, place: str) -> Any:
         else:
             found = found[step] if isinstance(found, dict) else getattr(found, step)
     return found
+
+
+def log_sign(words: list[str]) -> int:
+    """Place of the sign before the log: of all that is printed, or of what is no line for the terminal."""
+    return min(place for place, word in enumerate(words) if word in (">", "2>"))
 
 
 @dataclass(frozen=True)
@@ -73,13 +81,13 @@ class Job:
     def words(self) -> list[str]:
         """The command behind `python`, without the log."""
         words = shlex.split(self.command)
-        return words[words.index("python") + 1 : words.index(">")]
+        return words[words.index("python") + 1 : log_sign(words)]
 
     @property
     def log(self) -> str:
         """Where what it prints goes."""
         words = shlex.split(self.command)
-        return words[words.index(">") + 1]
+        return words[log_sign(words) + 1]
 
     @property
     def script(self) -> str:
@@ -93,7 +101,13 @@ class Job:
     @property
     def options(self) -> list[str]:
         """The options that are written out."""
-        return [word for word in self.words if re.fullmatch("--[a-z0-9-]+", word)]
+        found = (re.match("(--[a-z0-9-]+)(=|$)", word) for word in self.words)
+        return [option[1] for option in found if option]
+
+    @property
+    def values(self) -> list[str]:
+        """The words behind options, also those that are joined to theirs by =."""
+        return [re.sub("^--[a-z0-9-]+=", "", word) for word in self.words]
 
     @cached_property
     def arguments(self) -> argparse.Namespace:
@@ -117,9 +131,9 @@ class Job:
 
 
 def read_jobs(printed: str) -> list[Job]:
-    """The jobs that ``snakemake --dry-run --printshellcmds`` prints."""
+    """The jobs that ``snakemake --dry-run --printshellcmds`` prints; names of states without their hashes."""
     jobs = []
-    for rule, facts, command in BLOCK.findall(printed):
+    for rule, facts, command in BLOCK.findall(STATE.sub("", printed)):
         pairs = re.findall(r"^ {4}(\w+): (.*)$", facts, re.MULTILINE)
         jobs.append(Job(rule, dict(pairs), command))
     return jobs

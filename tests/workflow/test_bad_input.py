@@ -125,9 +125,10 @@ def test_damaged_raw_data_stop_before_training(finished, make_copy, damage):
     assert not TRAINING.search(done.stdout)
     assert "rule fetch_weights:" not in done.stdout
     assert not list(workflow.folder.glob("results/models/**/*.pt"))
-    # What was found is left to look at, though the rule failed.
-    found = "leakage/pairs.csv" if word == "same file" else "logs/check_datasets/problems.csv"
-    assert name in (workflow.folder / "results" / found).read_text()
+    # What was found is left to look at, though the run failed.
+    found = "leakage/pairs.csv" if word == "same file" else "images/states/wbc_*/checked.csv"
+    [path] = workflow.folder.glob(f"results/{found}")
+    assert name in path.read_text()
 
 
 BAD_BACKBONES = """
@@ -178,7 +179,7 @@ def test_an_unknown_block_is_named_with_the_nearest(own):
         "arms: {resnet: {encoders: [{encoder: imagenet_resnet18, trained: [layer4.0, layr4.1]}]}}\n"
     )
     done = own.snakemake(
-        *("results/check_networks.csv", "--cores", "2", "--configfile", SHORT, "bad_block.yaml")
+        *("results/networks/heeded.txt", "--cores", "2", "--configfile", SHORT, "bad_block.yaml")
     )
     assert done.returncode != 0
     line = last_error(done.stdout)
@@ -196,7 +197,7 @@ def test_all_training_waits_for_the_checks(finished):
         if any("scripts/fewlabels/pretraining/cluster.py" in name for name in files):
             assert "results/features/prcc_feature.csv" in files
             continue
-        assert {"results/check_networks.csv", "results/leakage/check_leakage.csv"} <= set(files)
+        assert {"results/networks/heeded.txt", "results/leakage/heeded.txt"} <= set(files)
     [checked] = [files for rule, files in jobs if rule == "check_networks"]
     for backbone in ("imagenet_resnet18", "imagenet_vgg16"):
         assert f"resources/weights/{backbone}_32_random.pth" in checked
@@ -275,3 +276,62 @@ def test_images_may_have_an_address_in_place_of_a_file(finished):
     )
     planned = finished.planned("--use-apptainer", "--config", addresses)
     assert planned
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (b"images: {size: 64}\nimages: {resize: crop}\n", ["lines 1 and 2", "'images'", "twice"]),
+        ("data_root: für\n".encode("latin-1"), ["line 1", "UTF-8"]),
+        (b"images:\n\tsize: 64\n", ["line 2", "tab"]),
+        (b"- images\n", ["a list"]),
+        (b"pathvars: {results: 5}\n", ["pathvars.results", "5"]),
+    ],
+    ids=["twice", "latin", "tab", "list", "number"],
+)
+def test_a_config_file_is_one_line_with_its_name(make_copy, content, parts):
+    """Also where Snakemake itself would say something else, before the Snakefile is read."""
+    workflow = make_copy()
+    (workflow.folder / "mine.yaml").write_bytes(content)
+    done = workflow.snakemake("--dry-run", "--configfile", "tests/tiny.yaml", "mine.yaml")
+    assert done.returncode != 0
+    line = last_error(done.stdout)
+    assert "mine.yaml" in line
+    for part in parts:
+        assert part in line
+    assert "Traceback" not in done.stdout
+    assert "Building DAG" not in done.stdout
+
+
+def test_an_empty_config_file_changes_nothing(make_copy):
+    workflow = make_copy()
+    (workflow.folder / "empty.yaml").write_text("# nothing\n")
+    workflow.run("empty.yaml", "--", "results/runs.csv")
+    (workflow.folder / "empty.yaml").unlink()
+    assert workflow.planned("--", "results/runs.csv") == {}
+
+
+@pytest.mark.parametrize(
+    ("overlay", "parts"),
+    [
+        ("datasets: {wbc: {folder: ../results/a}}", ["datasets.wbc.folder", "pathvars.results"]),
+        ("pathvars: {logs: link/logs}", ["pathvars.logs", "WBC_100", "datasets.wbc.folder"]),
+        ("datasets: {prcc: {true_types: none.csv}}", ["datasets.prcc.true_types", "none.csv"]),
+        ("datasets: {prcc: {true_types: wrong.csv}}", ["wrong.csv", "'type'", "'types'"]),
+        ("datasets: {prcc: {true_types: other.csv}}", ["other.csv", "names none", "cell"]),
+    ],
+)
+def test_places_and_tables_of_types_are_looked_at_before_the_first_job(make_copy, overlay, parts):
+    workflow = make_copy()
+    for name in ("WBC_100", "CAM16_100cls_10mask", "pRCC_nolabel"):
+        (workflow.folder / "pictures" / name).mkdir(parents=True)
+    (workflow.folder / "pictures/pRCC_nolabel/a.jpg").write_bytes(b"")
+    (workflow.folder / "link").symlink_to("pictures/WBC_100")
+    (workflow.folder / "wrong.csv").write_text("id;types\na;x\n")
+    (workflow.folder / "other.csv").write_text("id,type\ncell,x\n")
+    (workflow.folder / "mine.yaml").write_text(f"data_root: pictures\n{overlay}\n")
+    done = workflow.snakemake("--dry-run", "--configfile", "mine.yaml")
+    assert done.returncode != 0
+    line = last_error(done.stdout)
+    for part in parts:
+        assert part in line

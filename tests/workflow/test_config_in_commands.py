@@ -214,7 +214,7 @@ def test_a_job_waits_for_every_file_that_its_command_names(runs, name):
     made = {path for job in run.jobs for path in job.listed("output")}
     for job in run.jobs:
         own = {*job.listed("output"), *job.listed("log")}
-        named = {word.removeprefix("slide_only=") for word in job.words} & made
+        named = {word.removeprefix("slide_only=") for word in job.values} & made
         assert named - own <= set(job.inputs), job.rule
         assert job.log in job.listed("log")
 
@@ -297,5 +297,8 @@ def test_a_run_makes_all_results(runs):
     names = ["summary.csv", "summary.md", "comparisons.csv", "spread.csv", "costs.csv"]
     names += ["provenance.json", "benchmarks.csv", "leakage/leakage.md", "leakage/slide_only.csv"]
     names += ["figures/figure4.png", "figures/figure5.png", "masked/cam16_contact_sheet.png"]
+    names += ["data.md", "images/check_datasets.csv", "leakage/heeded.txt", "networks/heeded.txt"]
+    sets = ("cam16", "prcc", "wbc", "TestA", "TestB")
+    names += [f"images/states/{name}/heeded.txt" for name in sets]
     expected = [*(f"out/{name}" for name in names), *files("figures/confusion", ARMS, "png")]
     assert sorted(runs["drawn"].wanted) == sorted(expected)

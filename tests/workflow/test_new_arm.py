@@ -29,4 +29,4 @@ def test_an_arm_from_the_config_alone(finished):
     log = finished.folder / "results/logs/train_classifier/replicate1/twoTissues_wbc_100.log"
     assert "epoch 2/2" in log.read_text()
     # The check of networks knows the arm now; other tests find it as it was.
-    finished.run("--", "results/check_networks.csv")
+    finished.run("--", "results/networks/heeded.txt")

@@ -41,8 +41,10 @@ def alone(own: Workflow) -> tuple[Path, str]:
     options = (SHORT, "--config", "data_root=images/alone", folders)
     planned = own.planned(*options, overlay="alone.yaml")
     assert planned == {
-        **{"index_images": 1, "check_datasets": 1, "pack_images": 1, "apply_masks": 1},
+        **{"index_images": 1, "check_images": 1, "check_datasets": 1, "heed_verdict": 3},
+        **{"pack_images": 1, "publish_images": 1, "apply_masks": 1},
         **{"audit_leakage": 1, "check_leakage": 1, "slide_only": 1, "draw_subsets": 1},
+        "report_data": 1,
         **{"fetch_weights": 1, "check_networks": 1, "cache_features": 1, "train_classifier": 1},
         **{"list_runs": 1, "evaluate": 1, "compare": 1, "spread": 1, "collect_costs": 1},
         **{"summarize": 1, "plot_curves": 1, "plot_confusion": 1},

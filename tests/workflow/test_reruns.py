@@ -8,7 +8,15 @@ EVALUATION = {"evaluate": 1, "compare": 1, "plot_confusion": 3, **TABLE}
 ALL_TABLES = {"collect_costs": 1, **EVALUATION}
 # What reads the run sheet, where it changes.
 NEW_RUNS = {"list_runs": 1, "spread": 1, "plot_curves": 2, **ALL_TABLES}
-AUDIT = {"audit_leakage": 1, "check_leakage": 1}
+AUDIT = {"audit_leakage": 1, "check_leakage": 1, "report_data": 1, "heed_verdict": 1}
+# What a data set more needs, but for the audit; its verdict is heeded, too.
+IMAGES = {
+    "index_images": 1,
+    "check_images": 1,
+    "check_datasets": 1,
+    "pack_images": 1,
+    "publish_images": 1,
+}
 
 
 def test_nothing_to_do_after_a_run(finished):
@@ -66,7 +74,12 @@ def test_crossed_runs_add_no_subsets_of_their_own(finished):
 
 def test_a_leakage_threshold_reruns_the_audit_and_no_training(finished):
     planned = finished.planned("--config", "leakage={near_duplicate_distance: 4}")
-    assert planned == {**AUDIT, "record_provenance": 1}
+    assert planned == {**AUDIT, **TABLE}
+
+
+def test_a_share_of_near_duplicates_reruns_the_check_and_no_training(finished):
+    planned = finished.planned("--config", "leakage={near_duplicate_share: 0.5}")
+    assert planned == {"check_leakage": 1, "heed_verdict": 1, "report_data": 1, **TABLE}
 
 
 def test_an_edit_of_the_audit_hides_no_other_edit(finished):
@@ -82,13 +95,14 @@ def test_an_edit_of_the_audit_hides_no_other_edit(finished):
 def test_another_policy_for_problems_hides_no_other_edit(finished):
     both = ["problems={undecodable_image: warn}", "training={classification: {epochs: 3}}"]
     planned = finished.planned("--config", *both)
-    assert planned == {"check_datasets": 1, "train_classifier": 6, "plot_curves": 2, **ALL_TABLES}
+    checks = {"check_images": 3, "heed_verdict": 3, "check_datasets": 1}
+    assert planned == {**checks, "train_classifier": 6, "plot_curves": 2, **ALL_TABLES}
 
 
 def test_a_grouped_split_adds_its_arms_and_packs_nothing_again(finished):
     planned = finished.planned("--config", "experiment={splits: [given, grouped]}")
     assert planned == {
-        "split_by_group": 1,
+        "split_by_group": 2,
         **AUDIT,
         "draw_subsets": 2,
         "cache_features": 4,
@@ -101,10 +115,9 @@ def test_a_grouped_split_adds_its_arms_and_packs_nothing_again(finished):
 def test_an_external_test_set_trains_nothing(finished):
     planned = finished.planned("--config", "external={Again: {folder: WBC_100/val/data}}")
     assert planned == {
-        "index_images": 1,
-        "check_datasets": 1,
-        "pack_images": 1,
+        **IMAGES,
         **AUDIT,
+        "heed_verdict": 2,
         "predict_external": 6,
         **EVALUATION,
     }
@@ -125,7 +138,7 @@ def test_other_masks_of_cam16_leave_the_arm_without_additional_information_alone
 
 # A fourth arm beside the three that have run.
 FOURTH_ARM = {
-    **{"check_networks": 1, "cache_features": 1, "train_classifier": 2},
+    **{"check_networks": 1, "heed_verdict": 1, "cache_features": 1, "train_classifier": 2},
     **NEW_RUNS,
     "plot_confusion": 4,
 }
@@ -149,9 +162,10 @@ def test_a_new_data_set_runs_nothing_but_its_pretraining_and_its_arm(finished, o
         f"datasets={{marrow: {{folder: {folder}}}}}",
     )
     assert planned == {
-        **{"index_images": 1, "check_datasets": 1, "pack_images": 1, **AUDIT},
+        **{**IMAGES, **AUDIT},
         "pretrain_marrow_autoencoder": 1,
         **FOURTH_ARM,
+        "heed_verdict": 3,
     }
 
 

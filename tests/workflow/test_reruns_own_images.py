@@ -4,17 +4,14 @@ On pictures that the test draws into the real layout, with crossed runs; the tar
 set in a table, the backbone's weights in a file.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-from conftest import Workflow, copy_repository
-from PIL import Image
-from printed_commands import Job, read_jobs
-from torchvision.models import resnet18
+from conftest import copy_repository
+from own_cells import Bench, draw_cell, draw_everything, save_weights
 
 OVERLAY = """
 data_root: cells
@@ -47,85 +44,22 @@ TRAINING = {
 EXTERNAL = {
     f"predict_external {seed} resnet {fraction} Other" for seed in (1, 2) for fraction in (100, 50)
 }
-AUDIT = {"check_datasets", "audit_leakage", "check_leakage"}
+AUDIT = {"audit_leakage", "check_leakage", "heed_verdict leakage"}
 FEATURES = "cache_features all imagenet_resnet18 before-layer4.0+layer4.1 plain flips+turns"
 
 
-class Bench:
-    """A copy of the repository with cells in it, and its overlays."""
-
-    def __init__(self, workflow: Workflow) -> None:
-        self.workflow = workflow
-        self.folder = workflow.folder
-        self.options = ["--configfile", "own.yaml"]
-        self.wanted = WANTED
-
-    def run(self) -> list[str]:
-        """Make what is wanted; the jobs that ran."""
-        done = self.workflow.snakemake("--cores", "2", *self.options, "--", *self.wanted)
-        assert done.returncode == 0, done.stdout[-6000:]
-        return sorted(map(name_of, read_jobs(done.stdout)))
-
-    def planned(self) -> set[str]:
-        """The jobs that a dry run plans."""
-        done = self.workflow.snakemake("--dry-run", *self.options, "--", *self.wanted)
-        assert done.returncode == 0, done.stdout[-6000:]
-        jobs = read_jobs(done.stdout)
-        assert bool(jobs) != ("Nothing to be done" in done.stdout), done.stdout[-6000:]
-        return set(map(name_of, jobs))
-
-
-def name_of(job: Job) -> str:
-    """Rule and wildcards of a job."""
-    values = [pair.partition("=")[2] for pair in job.listed("wildcards")]
-    return " ".join([job.rule, *values]).strip()
-
-
-def draw_cell(path: Path, number: int) -> None:
-    """A picture of its own for each number."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(number).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    Image.fromarray(pixels).resize((40, 40), Image.Resampling.BICUBIC).save(path)
-
-
-def draw_everything(folder: Path) -> None:
-    """12 training and 4 test images of each class, 3 of a class with a mask; given subsets; a table; weights."""
-    cells = folder / "cells"
-    for place, name in enumerate(("round", "bean")):
-        for number in range(16):
-            split = "train" if number < 12 else "val"
-            file = f"{split}/data/{name}/{number % 3}_{number}_{place}.png"
-            draw_cell(cells / "WBC" / file, 100 * place + number)
-            if number < 3:
-                mask = np.zeros((40, 40), np.uint8)
-                mask[10 + number : 30, 8:32] = 255
-                path = cells / "WBC" / file.replace("data", "mask")
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(mask).save(path)
-            for subset, share in (("half", 6), ("few", 3)):
-                if number < share:
-                    target = cells / subset / file
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(cells / "WBC" / file, target)
-    for number in range(4):
-        draw_cell(cells / f"others/{number}.png", 1000 + number)
-    rows = [f"{number}.png,{('round', 'bean')[number % 2]}" for number in range(4)]
-    (cells / "others/list.csv").write_text("\n".join(["path,label", *rows, ""]))
-    save_weights(folder / "own.pth", seed=1)
-    (folder / "own.yaml").write_text(OVERLAY)
-    (folder / "given.yaml").write_text(GIVEN)
-
-
-def save_weights(path: Path, seed: int) -> None:
-    torch.manual_seed(seed)
-    torch.save(resnet18().state_dict(), path)
+def images_of(dataset: str) -> set[str]:
+    """The jobs that a new state of a data set's files needs."""
+    rules = ("index_images", "check_images", "pack_images", "publish_images")
+    return {*(f"{rule} {dataset}" for rule in rules), f"heed_verdict images/states/{dataset}"}
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory) -> Bench:
     """The workflow on own cells, run once. Each test leaves it with nothing to do."""
-    bench = Bench(copy_repository(tmp_path_factory.mktemp("own")))
-    draw_everything(bench.folder)
+    bench = Bench(copy_repository(tmp_path_factory.mktemp("own")), WANTED)
+    draw_everything(bench.folder, OVERLAY)
+    (bench.folder / "given.yaml").write_text(GIVEN)
     first = bench.run()
     assert {*TRAINING, *EXTERNAL, *AUDIT, FEATURES} <= set(first)
     return bench
@@ -145,10 +79,46 @@ def test_an_image_more_redoes_all_that_sees_the_target_and_nothing_else(settled)
     planned = settled.planned()
     image.unlink()
     assert planned == {
-        *("index_images wbc", "pack_images wbc", "slide_only", *AUDIT),
+        *(*images_of("wbc"), "apply_masks wbc", "slide_only", *AUDIT),
         *(f"draw_subsets {seed} {fraction}" for seed in (1, 2) for fraction in (100, 50)),
         *(FEATURES, *TRAINING, *EXTERNAL, "evaluate", "spread"),
     }
+
+
+def test_pictures_that_were_swapped_redo_what_sees_them(settled):
+    """Names and sizes of all files stay, and so do their times."""
+    first, second = (
+        settled.folder / f"cells/WBC/train/data/bean/{name}.png" for name in ("0_3_1", "1_4_1")
+    )
+    swap(first, second)
+    planned = settled.planned()
+    swap(first, second)
+    assert {*images_of("wbc"), *TRAINING} <= planned
+
+
+def test_a_mask_that_was_edited_in_place_redoes_what_sees_it(settled):
+    path = settled.folder / "cells/WBC/train/mask/bean/0_0_1.png"
+    content = path.read_bytes()
+    status = path.stat()
+    path.write_bytes(content[:-1] + b"!")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    planned = settled.planned()
+    path.write_bytes(content)
+    assert {*images_of("wbc"), "apply_masks wbc"} <= planned
+
+
+def test_files_that_were_touched_or_that_are_no_pictures_redo_nothing(settled):
+    for path in settled.folder.glob("cells/**/*.png"):
+        path.touch()
+    (settled.folder / "cells/WBC/train/notes.txt").write_text("counted twice")
+    assert settled.planned() == set()
+
+
+def swap(first: Path, second: Path) -> None:
+    kept = first.with_name("kept")
+    first.rename(kept)
+    second.rename(first)
+    kept.rename(second)
 
 
 def test_another_label_in_a_table_redoes_what_sees_that_set_and_no_training(settled):
@@ -157,7 +127,7 @@ def test_another_label_in_a_table_redoes_what_sees_that_set_and_no_training(sett
     table.write_text(text.replace("3.png,bean", "3.png,round"))
     planned = settled.planned()
     table.write_text(text)
-    assert planned == {"index_images Other", "pack_images Other", *AUDIT, *EXTERNAL, "evaluate"}
+    assert planned == {*images_of("Other"), *AUDIT, *EXTERNAL, "evaluate"}
 
 
 def test_another_weights_file_redoes_what_starts_from_it_and_no_images(settled):
@@ -168,15 +138,14 @@ def test_another_weights_file_redoes_what_starts_from_it_and_no_images(settled):
     planned = settled.planned()
     kept.replace(path)
     assert planned == {
-        *("fetch_weights imagenet_resnet18 given", "check_networks"),
+        *("fetch_weights imagenet_resnet18 given", "check_networks", "heed_verdict networks"),
         *(FEATURES, *TRAINING, *EXTERNAL, "evaluate", "spread"),
     }
 
 
 def test_an_edited_given_subset_redoes_the_runs_of_that_fraction_alone(own):
-    bench = Bench(own.workflow)
-    bench.options += ["given.yaml"]
-    bench.wanted = WANTED_OF_GIVEN
+    bench = Bench(own.workflow, WANTED_OF_GIVEN)
+    bench.overlays.append("given.yaml")
     first = bench.run()
     assert {job for job in first if job.startswith("train_classifier")} == {
         "train_classifier 1 resnet 50",
@@ -192,5 +161,17 @@ def test_an_edited_given_subset_redoes_the_runs_of_that_fraction_alone(own):
     assert bench.planned() == expected
     assert bench.run() == sorted(expected)
     assert bench.planned() == set()
-    subset = (bench.folder / "results_of_given/subsets/replicate1/wbc_20.csv").read_text()
-    assert "2_11_1" in subset and "0_0_1" not in subset
+    first, second = sorted(
+        (bench.folder / "results_of_given/subsets/replicate1").glob("wbc_20_*.csv"),
+        key=lambda path: path.stat().st_mtime,
+    )
+    assert "0_0_1" in first.read_text() and "2_11_1" not in first.read_text()
+    assert "2_11_1" in second.read_text() and "0_0_1" not in second.read_text()
+
+    # A fault in the folder leaves the subset and its run as they are.
+    content = (few / "2_11_1.png").read_bytes()
+    (few / "2_11_1.png").write_bytes(content[:-40])
+    done = bench.snakemake("--cores", "2")
+    assert done.returncode != 0 and "few" in done.stdout
+    (few / "2_11_1.png").write_bytes(content)
+    assert bench.planned() == set()

@@ -49,6 +49,8 @@ def results(finished) -> Path:
         *(f"figures/confusion/{arm}.png" for arm in ARMS),
         "masked/wbc_contact_sheet.png",
         "masked/cam16_contact_sheet.png",
+        "data.csv",
+        "data.md",
         "leakage/pairs.csv",
         "leakage/leakage.md",
         "leakage/thumbnails.png",
@@ -146,6 +148,14 @@ def test_smaller_subsets_lie_in_larger_ones(results):
     assert ids["10"] < ids["100"]
     train = {r["id"] for r in read(results / "images/wbc_index.csv") if r["split"] == "train"}
     assert ids["100"] == train
+
+
+def test_the_summary_says_what_became_of_the_raw_data(results):
+    text = (results / "summary.md").read_text(encoding="utf-8")
+    _, section = text.split("\n## Data\n")
+    assert "| `wbc` | 60 | – | 20 | – | " in section
+    assert "| `cam16` | 20 | 4 | 4 | – | " in section
+    assert "near duplicate" not in text
 
 
 def test_drawn_cells_are_no_copies_and_share_slides_but_no_fields(results):

@@ -1,7 +1,7 @@
 """What two sets of images share that they must not: pictures, slides, microscope fields."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -16,10 +16,17 @@ KINDS = {
     "field": "same microscope field",
 }
 GROUP_KINDS = ("slide", "field")
+COPY_KINDS = tuple(kind for kind in KINDS if kind not in GROUP_KINDS)
 COLUMNS = [
     *("kind", "first_dataset", "first_split", "first_id", "first_label"),
     *("second_dataset", "second_split", "second_id", "second_label"),
     *("distance", "correlation", "view", "group", "first_images", "second_images"),
+]
+#: Of the table of comparisons: how many images each part has, whether the second holds test images, and by kind how
+#: many of its images have a copy in the first, how many slides and fields both have images of.
+COMPARED_COLUMNS = [
+    *("first_dataset", "first_split", "first_images"),
+    *("second_dataset", "second_split", "second_images", "test", *KINDS),
 ]
 #: The order in which parts of a data set are compared: the later one is the one to keep clean.
 SPLITS = ("train", "validation", "test")
@@ -57,8 +64,8 @@ def comparisons(
     """Which parts are compared with which: the second of a pair is the one that must be unseen.
 
     The splits of each data set with each other; the pretraining sets with the test images of the target, and these sets
-    and the target's training images with the external test sets; and the target's training images with themselves,
-    because validation images are drawn from them.
+    and the target's training images with the external test sets. With themselves: the target's training images, because
+    validation images are drawn from them, and all test images, because intervals take them as independent.
     """
     ordered = sorted(parts, key=lambda part: SPLITS.index(part.split))
     pairs = [
@@ -66,7 +73,11 @@ def comparisons(
         for dataset in dict.fromkeys(part.dataset for part in parts)
         for first, second in combinations([p for p in ordered if p.dataset == dataset], 2)
     ]
-    pairs += [(part, part) for part in parts if (part.dataset, part.split) == (target, "train")]
+    pairs += [
+        (part, part)
+        for part in parts
+        if (part.dataset, part.split) == (target, "train") or holds_tests(part, external)
+    ]
     own = (target, grouped_name(target))
     tests = [p for p in parts if p.dataset in external or (p.dataset in own and p.split == "test")]
     for test in tests:
@@ -76,6 +87,24 @@ def comparisons(
             if part not in tests and not (test.dataset in own and part.dataset in own)
         ]
     return pairs
+
+
+def holds_tests(part: Part, external: Sequence[str]) -> bool:
+    """Whether results are told on the images of a part."""
+    return part.split == "test" or part.dataset in external
+
+
+def comparison_row(
+    first: Part, second: Part, found: Sequence[Mapping], external: Sequence[str]
+) -> dict:
+    """One comparison in numbers, as a row of ``COMPARED_COLUMNS``; ``found``: rows of :func:`compare`."""
+    return {
+        **{"first_dataset": first.dataset, "first_split": first.split},
+        **{"second_dataset": second.dataset, "second_split": second.split},
+        **{"first_images": len(first.rows), "second_images": len(second.rows)},
+        "test": "true" if holds_tests(second, external) else "false",
+        **{kind: sum(row["kind"] == kind for row in found) for kind in KINDS},
+    }
 
 
 def compare(first: Part, second: Part, distance: int, correlation: float) -> list[dict]:

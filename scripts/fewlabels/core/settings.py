@@ -6,6 +6,7 @@ A section is declared once, as a class: its types and bounds check the config, i
 
 import argparse
 import json
+import math
 from collections.abc import Callable
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, TypeGuard, Union, get_args, get_origin
@@ -24,12 +25,12 @@ from fewlabels.core.errors import did_you_mean
 
 
 def number_label(value: object) -> object:
-    """A number as text, as in file names; anything else as it is.
+    """A number as text, as in file names; anything else as it is, and what is no number in truth (nan, infinity), too.
 
     >>> number_label(1.0), number_label(0.5), number_label("a")
     ('1', '0.5', 'a')
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return f"{value:.10g}"
     return value
 
@@ -44,7 +45,7 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 MaskUse = Annotated[Literal["off", "replace", "append"], BeforeValidator(_off)]
 #: Blocks open for updates, by their names or those of stages.
-Blocks = list[str] | Literal["all"]
+Blocks = list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]] | Literal["all"]
 BatchNorm = Literal["trained", "frozen"]
 
 
@@ -60,6 +61,25 @@ def map_entries(values: dict) -> dict[Any, Any]:
     return kept
 
 
+def _is_number(annotation: Any) -> bool:
+    """Whether numbers are wanted, by themselves or in lists and maps."""
+    inner = get_args(annotation)
+    if get_origin(annotation) is Literal or is_section(annotation):
+        return False
+    return annotation in (int, float) or any(_is_number(one) for one in inner)
+
+
+def _truth_as_text(value: Any) -> Any:
+    """True and False as they are written, within lists and maps, too: pydantic takes them for the numbers 1 and 0."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return [_truth_as_text(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _truth_as_text(one) for key, one in value.items()}
+    return value
+
+
 def _stands_for_default(value: Any, field: FieldInfo) -> bool:
     """Whether a null was given; as "null" where Snakemake read it on the command line."""
     if field.is_required():
@@ -70,7 +90,7 @@ def _stands_for_default(value: Any, field: FieldInfo) -> bool:
 class Section(BaseModel):
     """One section: unknown keys are refused; ``null`` stands for a key's default, and takes an entry of a map away."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -84,7 +104,7 @@ class Section(BaseModel):
                 continue
             if isinstance(value, dict) and not (field and is_section(field.annotation)):
                 value = map_entries(value)
-            kept[key] = value
+            kept[key] = _truth_as_text(value) if field and _is_number(field.annotation) else value
         return kept
 
     def plain(self, *without: str) -> dict[str, Any]:
@@ -181,7 +201,28 @@ def describe(
         return f"missing key 'method' in key '{key}': it says how to pretrain"
     if first["type"] == "value_error":
         return f"key '{key}': {first['ctx']['error']}"
-    return f"key '{key}' is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    if first["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        kind = "a list" if isinstance(first["input"], list) else repr(first["input"])
+        return f"key '{key}' is {kind}: it must hold keys and values, as in config.yaml"
+    complaint = first["msg"][0].lower() + first["msg"][1:]
+    return f"key '{key}' is {first['input']!r}: {complaint}{_hint(first['type'], first['input'])}"
+
+
+def _hint(kind: str, given: Any) -> str:
+    """How to write what was probably meant."""
+    if kind == "string_type" and given is not None and not isinstance(given, list | dict):
+        return ": put it in quotes"
+    if kind == "list_type" and isinstance(given, str | int | float):
+        return f": write [{given}]"
+    if kind in ("int_parsing", "float_parsing") and isinstance(given, str):
+        try:
+            meant = float(given.replace(",", "."))
+        except ValueError:
+            return ""
+        # A hint must not be refused in turn.
+        if math.isfinite(meant) and (kind == "float_parsing" or meant.is_integer()):
+            return f": write {meant:.10g}"
+    return ""
 
 
 class TrainingSettings(Section):

@@ -1,51 +1,16 @@
 """Finding the files of a data set below its folder or by its table; no image is decoded here."""
 
-import hashlib
 import os
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from fewlabels.core.errors import UserError, did_you_mean
-from fewlabels.data.folders import FolderScan
-from fewlabels.data.found_images import FoundImage, Problem, is_image_file, parse_group
+from fewlabels.data.file_formats import IMAGE_FORMATS
+from fewlabels.data.folders import FolderScan, empty_class
+from fewlabels.data.found_images import FoundImage, Problem, Scan, parse_group, plain_name
 from fewlabels.data.image_tables import TableRow, read_table
 from fewlabels.data.layouts import ROLES, Layout
-
-
-def listing_hash(folder: Path | str) -> str:
-    """SHA-256 over relative paths and sizes of all image files below ``folder``, sorted.
-
-    It changes when images come, go or change in size, not when they are copied or touched.
-    """
-    folder = Path(folder)
-    lines = []
-    for parent, subfolders, names in os.walk(folder, followlinks=True):
-        subfolders.sort()
-        for name in names:
-            if is_image_file(name):
-                path = Path(parent, name)
-                lines.append(f"{path.relative_to(folder).as_posix()}\t{path.stat().st_size}\n")
-    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
-
-
-def dataset_hash(root: Path | str, layout: Layout) -> str:
-    """SHA-256 that changes when the files of a data set do: :func:`listing_hash`, or that of a table.
-
-    A table counts with its bytes and with the sizes of the images and masks that it names.
-
-    Raises:
-        UserError: the table cannot be read.
-    """
-    if layout.table is None:
-        return listing_hash(root)
-    table = Path(root, layout.table)
-    rows = read_table(table, required=["path"])
-    digest = hashlib.sha256(table.read_bytes())
-    for name in (name for row in rows for name in (row.path, row.mask) if name):
-        path = table.parent / name
-        size = path.stat().st_size if path.is_file() else "missing"
-        digest.update(f"{name}\t{size}\n".encode())
-    return digest.hexdigest()
+from fewlabels.data.problem_kinds import order_of
 
 
 def folders_read(root: Path | str, layout: Layout) -> list[str]:
@@ -86,15 +51,13 @@ def _existing(row: TableRow, name: str, table: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
-def _scan_table(
-    root: Path, layout: Layout, external: bool
-) -> tuple[list[FoundImage], list[Problem]]:
+def _scan_table(root: Path, layout: Layout, external: bool, key: str) -> Scan:
     table = root / (layout.table or "")
     rows = read_table(table, required=["path", "label"] if layout.classes else ["path"])
     has_splits = any(row.split for row in rows)
-    images: list[FoundImage] = []
+    scan = Scan()
     row_of: dict[str, int] = {}
-    unknown: dict[str, list[int]] = {}
+    unknown: dict[str, list[TableRow]] = {}
     for row in rows:
         place = os.path.normpath(row.path)
         if place in row_of:
@@ -114,74 +77,88 @@ def _scan_table(
             )
         label = layout.class_of(row.label) if layout.classes else ""
         if label is None:
-            unknown.setdefault(row.label, []).append(row.number)
+            unknown.setdefault(row.label, []).append(row)
+            scan.left_out |= {name: "unknown_class_folder" for name in (path, mask) if name}
             continue
         slide, within = parse_group(PurePosixPath(row.path).stem, layout.group_pattern)
         if row.slide is not None:
             slide = row.slide
         if row.field is not None:
             within = f"{slide}/{row.field}" if row.field else ""
-        images.append(FoundImage(row.path, path, role, label, mask, slide, within))
+        scan.images.append(FoundImage(row.path, path, role, label, mask, slide, within))
     name = PurePosixPath(layout.table or "").as_posix()
-    problems = []
-    for value, numbers in unknown.items():
-        more = f" (and {len(numbers) - 1} more rows)" if len(numbers) > 1 else ""
-        problems.append(
-            Problem(
-                "unknown_class_folder",
-                name,
-                f"row {numbers[0]}{more}: label '{value}' is no class of the config: add it to "
-                "datasets.*.classes or .aliases, or take the row out",
-            )
-        )
-    counts = Counter((image.split, image.label) for image in images)
-    roles = [role for role in ROLES if any(image.split == role for image in images)]
+    for value, lost in unknown.items():
+        more = f" (and {len(lost) - 1} more rows)" if len(lost) > 1 else ""
+        remedy = layout.remedy_of(value, key)
+        detail = f"row {lost[0].number}{more}: label '{value}' is no class of the config: {remedy}"
+        scan.problems.append(Problem("unknown_class_folder", name, detail, len(lost)))
+    counts = Counter((image.split, image.label) for image in scan.images)
+    roles = [role for role in ROLES if any(image.split == role for image in scan.images)]
     for role, label in ((r, c) for r in roles for c in layout.classes):
         if not counts[role, label] and not external:
-            problems.append(
-                Problem(
-                    "empty_class",
-                    name,
-                    f"holds no {role} image of {label}: add one, or take the class out of the config",
-                )
-            )
-    return images, problems
+            scan.problems.append(empty_class(role, label, True, name, "the table"))
+    return scan
 
 
 def scan_dataset(
-    root: Path | str, layout: Layout, external: bool = False
-) -> tuple[list[FoundImage], list[Problem]]:
+    root: Path | str, layout: Layout, external: bool = False, key: str = "datasets.*"
+) -> Scan:
     """List the images of a data set: by split, class (in the config's order) and name; of a table, by row.
+
+    Every file below the data set's folder is an image, a mask of one, or left out with its reason; of a table,
+    the files that it names.
 
     Args:
         root: the data set's folder; for a table, the folder that its path starts from.
         external: images without a split are test images in place of training images, and classes may be
             missing.
+        key: of the data set's section in the config, for messages.
 
     Raises:
-        UserError: the folder does not exist, holds no images, two images get the same id, or a row of the
-            table is wrong.
+        UserError: the folder does not exist, holds no images, or a row of the table is wrong.
     """
     root = Path(root)
     if not root.is_dir():
         raise UserError(f"{root} does not exist: set the data set's folder in the config")
     if layout.table is not None:
-        images, problems = _scan_table(root, layout, external)
-        if not images:
-            why = problems[0].detail if problems else "it has no rows"
+        scan = _scan_table(root, layout, external, key)
+        if not scan.images:
+            why = scan.problems[0].detail if scan.problems else "it has no rows"
             raise UserError(f"{root / layout.table} names no images that can be used: {why}")
-        return images, problems
-    scan = FolderScan(root, layout, external)
-    scan.run()
-    if not scan.images:
-        expected = (PurePosixPath(layout.images) / "*.jpg").as_posix()
-        expected = expected.replace("{", "<").replace("}", ">")
-        raise UserError(f"{root} holds no images: expected {expected} (JPEG, PNG, TIFF, BMP)")
-    seen: set[str] = set()
+    else:
+        scan = FolderScan(root, layout, external, key).run()
+        if not scan.images:
+            raise UserError(_nothing_found(root, layout, scan))
+    _tell_of_same_names(scan)
+    scan.problems.sort(key=lambda problem: order_of(problem.kind))
+    return scan
+
+
+def _nothing_found(root: Path, layout: Layout, scan: Scan) -> str:
+    told = (
+        p for p in scan.problems if p.files and p.kind not in ("empty_class", "mask_without_image")
+    )
+    found = sorted(told, key=lambda problem: order_of(problem.kind))
+    if found:
+        first = found[0]
+        named = first.kind.replace("_", " ")
+        return f"{root} holds no images that are read: {named}: {first.path} {first.detail}"
+    expected = (PurePosixPath(layout.images) / "*.jpg").as_posix()
+    expected = expected.replace("{", "<").replace("}", ">")
+    formats = ", ".join(IMAGE_FORMATS)
+    return f"{root} holds no images: expected {expected} ({formats})"
+
+
+def _tell_of_same_names(scan: Scan) -> None:
+    """Two files of one id, or of names that look the same, can't be told apart by any table."""
+    first: dict[str, FoundImage] = {}
     for image in scan.images:
-        if image.id in seen:
-            raise UserError(
-                f"{root}: two files are called {image.id} (aliases of one class): rename one of them"
+        other = first.setdefault(plain_name(image.id), image)
+        if other is not image:
+            why = (
+                "of one name, in folders of one class"
+                if other.id == image.id
+                else "whose names differ in their Unicode form alone"
             )
-        seen.add(image.id)
-    return scan.images, scan.problems
+            detail = f"and {other.path} are two files {why}: rename one of them"
+            scan.problems.append(Problem("same_name", image.path, detail))

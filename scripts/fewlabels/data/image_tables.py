@@ -41,14 +41,17 @@ def as_posix(path: str) -> str:
     return PurePosixPath(path.replace("\\", "/")).as_posix() if path else ""
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, key: str = "the data set's table") -> str:
     """Text of a file in UTF-8, with or without a byte order mark, or else in Windows-1252.
+
+    Args:
+        key: what the config calls the file.
 
     Raises:
         UserError: the file does not exist, or is in neither.
     """
     if not path.is_file():
-        raise UserError(f"{path} does not exist: set the data set's table in the config")
+        raise UserError(f"{path} does not exist: set {key} in the config")
     content = path.read_bytes()
     if (
         b"\0" not in content
@@ -70,14 +73,20 @@ def separator_of(header: str) -> str:
     return max(SEPARATORS, key=header.count)
 
 
-def read_table(path: Path, required: Sequence[str]) -> list[TableRow]:
-    """Read the rows of a table; names of columns count without case and spaces, other columns are ignored.
+def read_rows(
+    path: Path, required: Sequence[str], used: Sequence[str], key: str = "the data set's table"
+) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a table, each with its number; columns are called in lower case, and cells stripped.
+
+    Args:
+        used: the columns that may stand there once only.
+        key: what the config calls the file.
 
     Raises:
-        UserError: the file is unreadable, lacks a ``required`` column, has one twice, or has a row of more
-            cells than the header or without a path.
+        UserError: the file is unreadable, lacks a ``required`` column, has a used one twice, or has a row of more
+            cells than the header.
     """
-    lines = io.StringIO(read_text(path), newline="")
+    lines = io.StringIO(read_text(path, key), newline="")
     first = next((line for line in lines if line.strip()), "")
     lines.seek(0)
     try:
@@ -92,7 +101,7 @@ def read_table(path: Path, required: Sequence[str]) -> list[TableRow]:
     for name in required:
         if name not in header:
             raise UserError(f"{path} has no column '{name}': {did_you_mean(name, header)}")
-    for name in TableRow.__annotations__:
+    for name in used:
         if header.count(name) > 1:
             raise UserError(f"{path} has two columns '{name}': keep one of them")
     rows = []
@@ -101,7 +110,19 @@ def read_table(path: Path, required: Sequence[str]) -> list[TableRow]:
             raise UserError(
                 f"{path}: row {number} has {len(row)} cells, the header {len(header)}: quote what holds a separator"
             )
-        values = dict(zip(header, row, strict=False))
+        rows.append((number, dict.fromkeys(header, "") | dict(zip(header, row, strict=False))))
+    return rows
+
+
+def read_table(path: Path, required: Sequence[str]) -> list[TableRow]:
+    """Read the rows of a table; names of columns count without case and spaces, other columns are ignored.
+
+    Raises:
+        UserError: as of :func:`read_rows`, or a row has no path.
+    """
+    rows = []
+    columns = list(TableRow.__annotations__)
+    for number, values in read_rows(path, required, columns):
         if not values.get("path"):
             raise UserError(f"{path}: row {number} has no path: fill it in, or take the row out")
         rows.append(
@@ -111,8 +132,8 @@ def read_table(path: Path, required: Sequence[str]) -> list[TableRow]:
                 values.get("label", ""),
                 values.get("split", ""),
                 as_posix(values.get("mask", "")),
-                values.get("slide", "") if "slide" in header else None,
-                values.get("field", "") if "field" in header else None,
+                values.get("slide"),
+                values.get("field"),
             )
         )
     return rows

@@ -1,65 +1,108 @@
-"""Decoding images and masks by one documented rule.
+"""Decoding images by one documented rule.
 
-The rule, the same for training and prediction: the EXIF orientation is applied; 16-bit and 32-bit
-grey values are scaled to 8 bits by their full range (65535 -> 255; 32-bit integers hold 16-bit data
-in Pillow and are treated so; floating point values are taken as 0 ... 1 when they fit, else clipped
-to 0 ... 255); transparency is laid over white; everything else goes through Pillow's conversion to RGB.
+The rule, the same for training and prediction: a format is told by a file's content; the EXIF orientation is applied;
+16-bit and 32-bit grey values and floating point values are scaled to 8 bits by the white level of their data set
+(:mod:`fewlabels.data.intensities`); 16-bit colours by their upper 8 bits; transparency is laid over white; everything
+else goes through Pillow's conversion to RGB. A file that is damaged (:mod:`fewlabels.data.damage`) is not used.
 """
 
 import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-IMAGE_FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
+from fewlabels.data.damage import DamagedImageError, UnusableImageError
+from fewlabels.data.file_formats import IMAGE_FORMATS, IMAGE_SUFFIXES, Stored
+from fewlabels.data.image_files import JPEGS, ORIENTATION, LoadedFile, load, load_file, opened
+from fewlabels.data.intensities import FULL_RANGE, Intensities, ValueRange
+from fewlabels.data.looks import blankness, looks_like_mask
+
+__all__ = [
+    "IMAGE_FORMATS",
+    "IMAGE_SUFFIXES",
+    "DamagedImageError",
+    "ImageFile",
+    "UnusableImageError",
+    "decode_image",
+    "decode_square",
+    "make_mask_square",
+    "make_square",
+    "pixel_hash",
+    "read_deep_image",
+    "read_image",
+    "to_rgb",
+]
+
 #: A JPEG may be decoded at reduced scale as long as it stays this many times the size that is wanted.
 DRAFT_FACTOR = 2
-EXTENT = "extent"  # of a draft, in its own pixels
-ORIENTATION = 0x0112  # EXIF's key
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
-
-# Pillow's own limits would speak before the config's, which is checked before any pixel is decoded.
-Image.MAX_IMAGE_PIXELS = None
 
 
-class UnusableImageError(Exception):
-    """A file that is no image which this workflow can use; the message says why."""
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """What the index needs to know of an image file, but for its pixels.
+
+    Attributes:
+        format: of :data:`IMAGE_FORMATS`.
+        stored: size and orientation in the file.
+        file_sha256: of the file's bytes.
+        pixel_sha256: as :func:`pixel_hash`; empty for a deep file until :func:`read_deep_image` fills it.
+        pages: pages of a TIFF that are no copies of another, or frames of a moving picture; only the first is used.
+        channels_in_pages: whether the pages are said to be the channels of one picture.
+        deep: the values of a file of more than 8 bits; None for all others.
+        blank: what is wrong where nothing can be seen, such as ``nearly black``; empty where something can.
+        mask_like: whether nearly all pixels are of two or three levels.
+    """
+
+    format: str
+    stored: Stored
+    file_sha256: str
+    pixel_sha256: str
+    pages: int
+    channels_in_pages: bool
+    deep: ValueRange | None
+    blank: str
+    mask_like: bool
+
+    @property
+    def width(self) -> int:
+        """Of the upright image, in pixels."""
+        return self.stored.upright_size()[0]
+
+    @property
+    def height(self) -> int:
+        """Of the upright image, in pixels."""
+        return self.stored.upright_size()[1]
 
 
-def _open(path: Path, max_megapixels: float, wanted: int | None = None) -> Image.Image:
-    image = Image.open(path, formats=IMAGE_FORMATS)
-    megapixels = image.width * image.height / 1e6
-    if megapixels > max_megapixels:
-        raise UnusableImageError(
-            f"has {megapixels:.1f} megapixels, more than images.max_megapixels = {max_megapixels:g}"
-        )
-    if wanted and image.mode == "RGB" and image.getexif().get(ORIENTATION, 1) == 1:
-        width, height = image.size
-        # libjpeg then averages blocks while it decodes; other formats know no draft and do nothing.
-        image.draft("RGB", (DRAFT_FACTOR * wanted, DRAFT_FACTOR * wanted))
-        scale = round(width / image.width)
-        # The last column and row of blocks may be partial: they count by the part that is image.
-        image.info[EXTENT] = (0, 0, width / scale, height / scale)
-    image.load()  # decodes the whole file: a truncated one raises here
-    return ImageOps.exif_transpose(image)
+def deep_range(image: Image.Image) -> ValueRange | None:
+    """The values of a picture of more than 8 bits of grey; None of any other.
 
-
-def _scale_to_8_bits(image: Image.Image) -> Image.Image:
+    Raises:
+        UnusableImageError: some are no numbers, infinite or negative.
+    """
+    if not (image.mode in ("I", "F") or image.mode.startswith("I;16")):
+        return None
     values = np.asarray(image)
-    if values.dtype.kind == "f":
-        values = (
-            values * 255.0 if values.size and 0 <= values.min() <= values.max() <= 1 else values
+    floats = values.dtype.kind == "f"
+    if floats and not np.isfinite(values).all():
+        raise UnusableImageError(
+            "has pixels that are no numbers or infinite (NaN, inf): save it with 0 in their place"
         )
-    else:
-        values = values.astype(np.float64) / 257.0
-    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+    low, high = float(values.min()), float(values.max())
+    if low < 0:
+        raise UnusableImageError(
+            f"has negative values (down to {low:g}): save it with black as 0, and all values above"
+        )
+    whole = not floats or bool((values == np.rint(values)).all())
+    return ValueRange("float" if floats else "integer", low, high, whole)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image, intensities: Intensities = FULL_RANGE) -> Image.Image:
     """Turn an image of any mode into 8-bit RGB by the rule of this module."""
-    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
-        image = _scale_to_8_bits(image)
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image = Image.fromarray(intensities.to_8_bits(np.asarray(image)))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
@@ -67,41 +110,85 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _decode(path: Path, max_megapixels: float, wanted: int | None = None) -> Image.Image:
-    try:
-        return _open(path, max_megapixels, wanted)
-    except UnusableImageError:
-        raise
-    except Exception as error:  # Pillow's decoders raise many types on a broken file
-        detail = " ".join(str(error).split()) or type(error).__name__
-        raise UnusableImageError(f"cannot be decoded ({detail})") from error
-
-
-def decode_image(path: Path | str, max_megapixels: float) -> Image.Image:
-    """Decode a whole image file to 8-bit RGB, upright.
-
-    Raises:
-        UnusableImageError: the file is broken, too large, or of a format other than JPEG, PNG, TIFF, BMP.
-    """
-    return to_rgb(_decode(Path(path), max_megapixels))
-
-
-def decode_mask(path: Path | str, threshold: int, max_megapixels: float) -> np.ndarray:
-    """Decode a mask to a boolean array of shape (height, width): grey value >= ``threshold``.
+def read_image(path: Path | str, max_megapixels: float) -> ImageFile:
+    """Read and decode a file once, for all that the index needs to know of it.
 
     Raises:
         UnusableImageError: as :func:`decode_image`.
     """
-    image = _decode(Path(path), max_megapixels)
-    if image.mode == "1":
-        image = image.convert("L")
-    return np.asarray(to_rgb(image).convert("L")) >= threshold
+    with load_file(path, max_megapixels) as file:
+        deep = None if file.pixels is not None else deep_range(file.image)
+        facts = ImageFile(
+            format=file.format,
+            stored=file.stored,
+            file_sha256=hashlib.sha256(file.content).hexdigest(),
+            pixel_sha256="",
+            pages=file.pages,
+            channels_in_pages=file.channels_in_pages,
+            deep=deep,
+            blank="",
+            mask_like=False,
+        )
+        return facts if deep else _with_looks(facts, _rgb_pixels(file))
+
+
+def read_deep_image(
+    path: Path | str, file: ImageFile, intensities: Intensities, max_megapixels: float
+) -> ImageFile:
+    """Fill in what is known of a deep file once the intensities of its data set are decided.
+
+    Raises:
+        UnusableImageError: as :func:`decode_image`.
+    """
+    return _with_looks(file, np.asarray(decode_image(path, max_megapixels, intensities)))
+
+
+def _with_looks(file: ImageFile, pixels: np.ndarray) -> ImageFile:
+    return replace(
+        file,
+        pixel_sha256=_hash_of(pixels),
+        blank=blankness(pixels),
+        mask_like=looks_like_mask(pixels),
+    )
+
+
+def decode_image(
+    path: Path | str, max_megapixels: float, intensities: Intensities = FULL_RANGE
+) -> Image.Image:
+    """Decode a whole image file to 8-bit RGB, upright.
+
+    Raises:
+        UnusableImageError: the file is broken, damaged, too large, of a format other than :data:`IMAGE_FORMATS`,
+            or has values that are none.
+    """
+    with load_file(path, max_megapixels) as file:
+        return _rgb_image(file, intensities)
+
+
+def _rgb_pixels(file: LoadedFile) -> np.ndarray:
+    """The pixels of a file of 8 bits, uint8 (height, width, 3)."""
+    if file.pixels is None:
+        return np.asarray(to_rgb(file.image))
+    if file.pixels.ndim == 2:
+        return np.repeat(file.pixels[..., None], 3, axis=2)
+    return file.pixels
+
+
+def _rgb_image(file: LoadedFile, intensities: Intensities) -> Image.Image:
+    if file.pixels is not None:
+        return Image.fromarray(file.pixels).convert("RGB")
+    deep_range(file.image)
+    return to_rgb(file.image, intensities)
 
 
 def pixel_hash(image: Image.Image) -> str:
     """SHA-256 of the size and the 8-bit RGB pixels: equal for equal pictures in different files."""
-    digest = hashlib.sha256(f"{image.width}x{image.height}:".encode())
-    digest.update(image.tobytes())
+    return _hash_of(np.asarray(image))
+
+
+def _hash_of(pixels: np.ndarray) -> str:
+    digest = hashlib.sha256(f"{pixels.shape[1]}x{pixels.shape[0]}:".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 
 
@@ -123,21 +210,34 @@ def make_square(
     raise ValueError(f"unknown way to make an image square: {how}")
 
 
-def decode_square(path: Path | str, size: int, how: str, max_megapixels: float) -> Image.Image:
+def decode_square(
+    path: Path | str,
+    size: int,
+    how: str,
+    max_megapixels: float,
+    intensities: Intensities = FULL_RANGE,
+) -> Image.Image:
     """Decode an image file to 8-bit RGB of ``size`` x ``size`` pixels.
 
     The same as :func:`decode_image` and :func:`make_square`, but when it is to be stretched, a JPEG of at least
-    four times the size is decoded at 1/2, 1/4 or 1/8 of its own, which takes a third of the time. The mean
-    absolute difference is below 1 grey value of 255.
+    four times the size is decoded at 1/2, 1/4 or 1/8 of its own, which takes a third of the time, and not looked
+    through for damage. The mean absolute difference is below 1 grey value of 255.
 
     Raises:
         UnusableImageError: as :func:`decode_image`.
     """
-    if how != "stretch":
-        return make_square(decode_image(path, max_megapixels), size, how)
-    image = _decode(Path(path), max_megapixels, wanted=size)
-    extent = image.info.get(EXTENT)
-    return to_rgb(image).resize((size, size), resample=Image.Resampling.BILINEAR, box=extent)
+    with opened(Path(path), max_megapixels) as (content, image):
+        if how == "stretch" and image.format in JPEGS and image.mode == "RGB":
+            width, height = image.size
+            if image.getexif().get(ORIENTATION, 1) == 1:
+                # libjpeg then averages blocks while it decodes.
+                image.draft("RGB", (DRAFT_FACTOR * size, DRAFT_FACTOR * size))
+            if image.size != (width, height):
+                scale = round(width / image.width)
+                # The last column and row of blocks may be partial: they count by the part that is image.
+                box = (0, 0, width / scale, height / scale)
+                return image.resize((size, size), resample=Image.Resampling.BILINEAR, box=box)
+        return make_square(_rgb_image(load(content, image), intensities), size, how)
 
 
 def make_mask_square(mask: np.ndarray, size: int, how: str) -> np.ndarray:

@@ -7,29 +7,52 @@ from pathlib import PurePosixPath
 
 from pydantic import Field
 
-from fewlabels.core.errors import UserError, did_you_mean
+from fewlabels.core.config_paths import ConfigPath
+from fewlabels.core.errors import UserError, did_you_mean, nearest
 from fewlabels.core.settings import Label, Section, Share
+from fewlabels.data.found_images import plain_name
+from fewlabels.data.intensities import WhiteLevel
+from fewlabels.data.mask_reading import MaskForeground, MaskOrientation
 
 ROLES = ("train", "validation", "test")
 PLACEHOLDERS = ("{split}", "{class}")
 GROUPS = ("slide", "field")
-STEM = "{stem}"
+STEM, NAME = "{stem}", "{name}"
+DEEP = "**"
 
 
 class Layout(Section):
     """Where the images of a data set lie, what they are labelled with and what they are for."""
 
-    folder: str | None = Field(None, description="of the images, below data_root or absolute")
+    folder: ConfigPath | None = Field(
+        None, description="of the images, below data_root or absolute"
+    )
     images: str = Field(
         "",
-        description="folder of the images below `folder`, with {split} and {class} where they differ; "
-        "'': all lie directly in `folder`",
+        description="folder of the images below `folder`, with {split} and {class} where they differ, and /** at its "
+        "end where they lie in subfolders, too; '': all lie directly in `folder`",
     )
     masks: str | None = Field(None, description="folder of the masks, as `images`; null: none")
     mask_name: str = Field(
-        STEM, description="name of a mask's file without its ending; {stem}: that of its image"
+        STEM,
+        description="name of a mask's file without its ending; {stem}: that of its image; {name}: that of its image "
+        "with the ending",
     )
-    table: str | None = Field(
+    mask_foreground: MaskForeground = Field(
+        "auto",
+        description="what is foreground; auto: by the values of all masks of the set; a number: at least that value; "
+        "a list: the levels nearest to these; opaque, transparent: by the alpha channel",
+    )
+    mask_orientation: MaskOrientation = Field(
+        "auto",
+        description="of masks without EXIF orientation whose image has one; upright: drawn on the turned image; "
+        "stored: on the image as the file has it; auto: by the sizes",
+    )
+    white_level: WhiteLevel = Field(
+        "auto",
+        description="the value that becomes 255 in images of more than 8 bits; auto: by the values of all of the set",
+    )
+    table: ConfigPath | None = Field(
         None,
         description="in place of folder, images and masks: a CSV with the columns path, label, split and, "
         "if wanted, mask, slide, field; below data_root or absolute",
@@ -49,10 +72,22 @@ class Layout(Section):
 
     def class_of(self, name: str) -> str | None:
         """The class that a name stands for, by itself or as an alias; None for no class of this set."""
-        if name in self.classes:
-            return name
-        target = self.aliases.get(name)
+        wanted = plain_name(name)
+        for label in self.classes:
+            if plain_name(label) == wanted:
+                return label
+        target = next(
+            (label for alias, label in self.aliases.items() if plain_name(alias) == wanted), None
+        )
         return target if target in self.classes else None
+
+    def remedy_of(self, name: str, key: str) -> str:
+        """What to do about a name that is no class, below ``key`` in the config."""
+        alike = [label for label in self.classes if label.casefold() == name.casefold()]
+        near = alike[0] if alike else nearest(name, self.classes)
+        if near:
+            return f"did you mean '{near}'? Rename it, or add '{name}: {near}' to {key}.aliases"
+        return f"add it to {key}.classes or {key}.aliases, or move it away"
 
 
 def uses(pattern: str | None, placeholder: str) -> bool:
@@ -74,35 +109,57 @@ def fill_of(text: str, template: str, placeholder: str) -> str | None:
 
 @dataclass(frozen=True)
 class FolderPattern:
-    """A pattern whose split is known, cut at the first part that names the class.
+    """A pattern of folders whose split is known.
 
     Attributes:
-        above: folder that holds the class folders, or the images where no part names a class.
-        part: name of a class folder, with {class}; empty where no part names a class.
-        below: folder of the images within a class folder; may name the class once more.
+        parts: of the path, parted by ``/``; {class} stands for a class's name in any of them.
+        deep: whether files in subfolders belong to it as well (``**`` at its end).
     """
 
-    above: str
-    part: str = ""
-    below: str = ""
+    parts: tuple[str, ...]
+    deep: bool = False
 
     @classmethod
     def of(cls, pattern: str, split: str) -> "FolderPattern":
-        """Cut a pattern, its {split} filled in."""
+        """Fill in {split}."""
         parts = PurePosixPath(pattern.replace("{split}", split)).parts
-        for place, part in enumerate(parts):
-            if "{class}" in part:
-                return cls("/".join(parts[:place]), part, "/".join(parts[place + 1 :]))
-        return cls("/".join(parts))
+        deep = parts[-1:] == (DEEP,)
+        return cls(parts[:-1] if deep else parts, deep)
+
+    @property
+    def place(self) -> int | None:
+        """Which part is the first that names the class."""
+        return next((n for n, part in enumerate(self.parts) if "{class}" in part), None)
+
+    def match(self, folder: str) -> tuple[str, str] | None:
+        """The class's name ('' where no part names one) and the rest of the path of a folder; None where none fits."""
+        given = PurePosixPath(folder).parts
+        count = len(self.parts)
+        if len(given) < count or (len(given) > count and not self.deep):
+            return None
+        name = ""
+        for part, text in zip(self.parts, given, strict=False):
+            if "{class}" not in part:
+                if plain_name(part) != plain_name(text):
+                    return None
+                continue
+            found = fill_of(text, part, "{class}")
+            if found is None or (name and found != name):
+                return None
+            name = found
+        return name, "/".join(given[count:])
+
+    def class_folder(self, folder: str) -> str:
+        """The part of a fitting folder's path that ends with its class's name."""
+        return "/".join(PurePosixPath(folder).parts[: (self.place or 0) + 1])
 
     def folder(self, name: str) -> str:
         """The folder of the images of one class, by the name that its folder has."""
-        filled = (text.replace("{class}", name) for text in (self.part, self.below))
-        return PurePosixPath(self.above, *filled).as_posix()
+        return PurePosixPath(*(part.replace("{class}", name) for part in self.parts)).as_posix()
 
     def fixed_folders(self) -> set[str]:
-        """The folders that the pattern names whatever the class: ``above`` and those above it."""
-        above = PurePosixPath(self.above)
+        """The folders that the pattern names whatever the class, and those above them."""
+        above = PurePosixPath(*self.parts[: self.place])
         return {folder.as_posix() for folder in (above, *above.parents)}
 
 
@@ -204,15 +261,16 @@ def _check_masks(key: str, layout: Layout) -> None:
             raise UserError(
                 f"key '{key}.masks' has {placeholder}, '{key}.images' has not: take it out, or add it there"
             )
-    _check_placeholders(f"{key}.mask_name", layout.mask_name, (STEM,))
-    if layout.mask_name.count(STEM) != 1 or "/" in layout.mask_name or "\\" in layout.mask_name:
+    name = layout.mask_name
+    _check_placeholders(f"{key}.mask_name", name, (STEM, NAME))
+    if name.count(STEM) + name.count(NAME) != 1 or "/" in name or "\\" in name:
         raise UserError(
-            f"key '{key}.mask_name' is '{layout.mask_name}': it is a file name with {STEM} once in it, "
+            f"key '{key}.mask_name' is '{name}': it is a file name with {STEM} or {NAME} once in it, "
             f"as in '{STEM}_mask'"
         )
-    if PurePosixPath(masks) == PurePosixPath(layout.images) and layout.mask_name == STEM:
+    if PurePosixPath(masks) == PurePosixPath(layout.images) and name in (STEM, NAME):
         raise UserError(
-            f"key '{key}.mask_name' is '{STEM}', and masks lie in the images' own folder: "
+            f"key '{key}.mask_name' is '{name}', and masks lie in the images' own folder: "
             f"tell them apart, as by '{STEM}_mask'"
         )
 
@@ -220,6 +278,12 @@ def _check_masks(key: str, layout: Layout) -> None:
 def _check_folder_pattern(key: str, pattern: str) -> None:
     _check_folder(key, pattern)
     _check_placeholders(key, pattern, PLACEHOLDERS)
+    if any(DEEP in part for part in PurePosixPath(pattern).parts[:-1]) or (
+        "*" in pattern and PurePosixPath(pattern).name != DEEP
+    ):
+        raise UserError(
+            f"key '{key}' is '{pattern}': {DEEP}, for subfolders, stands alone at its end"
+        )
     for part in PurePosixPath(pattern).parts:
         for placeholder in PLACEHOLDERS:
             if part.count(placeholder) > 1:

@@ -8,13 +8,13 @@ adjusted Rand index, normalised mutual information and purity over the images th
 
 import argparse
 import logging
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fewlabels.core.errors import UserError
-from fewlabels.core.files import read_csv, write_csv
+from fewlabels.core.files import write_csv
+from fewlabels.data.true_types import read_true_types
 from fewlabels.pretraining.clustering import agreement, cluster
 from fewlabels.reporting.figures import cluster_scatter
 
@@ -28,18 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", required=True, help="CSV to write")
     parser.add_argument("--quality", required=True, help="CSV to write")
     parser.add_argument("--scatter", required=True, help="PNG to write")
-
-
-def read_types(path: str) -> dict[str, str]:
-    """Read true types as a map from file name without its ending to type.
-
-    Raises:
-        UserError: a column is missing.
-    """
-    rows = read_csv(path)
-    if not rows or not {"id", "type"} <= set(rows[0]):
-        raise UserError(f"{path} must have the columns id and type: mend its header")
-    return {Path(row["id"]).stem: row["type"] for row in rows}
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -62,14 +50,12 @@ def run(arguments: argparse.Namespace) -> None:
         ("silhouette", result.silhouette, len(ids)),
     ]
     if arguments.true_types:
-        types = read_types(arguments.true_types)
-        known = [place for place, name in enumerate(ids) if Path(name).stem in types]
-        if not known:
-            raise UserError(
-                f"{arguments.true_types} names none of the images: its ids must be file names"
-            )
+        given = read_true_types(arguments.true_types)
+        given.unknown(ids)
+        types = [given.of_image(name) for name in ids]
+        known = [place for place, kind in enumerate(types) if kind is not None]
         values = agreement(
-            [types[Path(ids[place]).stem] for place in known], result.labels[known].tolist()
+            [kind for kind in types if kind is not None], result.labels[known].tolist()
         )
         quality += [(name, value, len(known)) for name, value in values.items()]
     for name, value, _ in quality:

@@ -35,14 +35,15 @@ class Pretraining(Section):
     special: ClassVar[tuple[str, ...]] = ()
 
     def options(self) -> list[object]:
-        """The method's own keys, numbers, texts or lists, as words of its command line: ``--key value``."""
+        """The method's own keys, numbers, texts or lists, as words of its command line: ``--key=value`` (a text may
+        begin with -), ``--key value ...`` of a list."""
         elsewhere = {"method", "dataset", *self.starts, *self.special}
         words: list[object] = []
         for key in type(self).model_fields:
             if key not in elsewhere:
                 value = getattr(self, key)
-                values = value if isinstance(value, list) else [value]
-                words += [f"--{key.replace('_', '-')}", *values]
+                flag = f"--{key.replace('_', '-')}"
+                words += [flag, *value] if isinstance(value, list) else [f"{flag}={value}"]
         return words
 
     def architecture(self) -> dict[str, Any] | None:

@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help='JSON: {"encoder": name, "trained": [block, ...] or "all", "batch_norm": "trained"}',
     )
-    parser.add_argument("--classes", nargs="*", default=[], help="in the order of outputs")
+    parser.add_argument(
+        "--classes", type=json.loads, default=[], help="JSON: in the order of outputs"
+    )
     parser.add_argument("--labels", help="CSV of pseudo-labels, in place of the index's")
     run_files.add_training_arguments(parser)
     run_files.add_result_arguments(parser)

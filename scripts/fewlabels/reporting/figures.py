@@ -14,6 +14,9 @@ from matplotlib.ticker import MaxNLocator
 
 from fewlabels.core.files import atomic_path
 
+# Titles are the user's words, and a `$` in them is no formula.
+matplotlib.rcParams["text.parse_math"] = False
+
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 

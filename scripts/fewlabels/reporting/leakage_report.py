@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from fewlabels.audit.duplicates import THUMBNAIL
+from fewlabels.audit.judgement import judged
 from fewlabels.audit.leakage import GROUP_KINDS, KINDS, Part
+from fewlabels.reporting.copies import copies_among_tests, copies_in_training
 from fewlabels.reporting.tables import NOTHING, markdown_table
 
 
 def leakage_report(
     compared: Sequence[tuple[Part, Part]],
     rows: Sequence[Mapping],
+    numbers: Sequence[Mapping],
     distance: int,
     correlation: float,
 ) -> str:
@@ -18,14 +21,19 @@ def leakage_report(
     Args:
         compared: pairs of parts, the second to be kept clean.
         rows: findings, by the columns of pairs.csv.
+        numbers: the same comparisons in numbers, by the columns of compared.csv.
         distance: most bits of 64 that near duplicates' hashes differ in.
         correlation: least, of near duplicates' thumbnails.
     """
     unique = {id(part): part for pair in compared for part in pair}.values()
     blank = sum(int((~part.thumbnails.contrast).sum()) for part in unique)
+    table = judged(_as_text(numbers), dict.fromkeys(KINDS, "warn"))
+    notable = copies_in_training(table) + copies_among_tests(table)
     lines = [
         "# Leakage audit",
         "",
+        *(f"- **{line}**" for line in notable),
+        *([""] if notable else []),
         "How many images of the first-named set have a copy in the second, or come from a slide or a "
         "microscope field that the second has images of.",
         "",
@@ -42,6 +50,11 @@ def leakage_report(
         lines.append(f"Nearly blank images, compared by bytes and pixels alone: {blank}.")
     lines += ["", "All pairs: `pairs.csv`; the first ones to look at: `thumbnails.png`.", ""]
     return "\n".join(lines)
+
+
+def _as_text(rows: Sequence[Mapping]) -> list[dict[str, str]]:
+    """Rows as they are read from a CSV."""
+    return [{key: str(value) for key, value in row.items()} for row in rows]
 
 
 def counts_table(compared: Sequence[tuple[Part, Part]], rows: Sequence[Mapping]) -> str:

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+from fewlabels.reporting.copies import copies_among_tests
 from fewlabels.reporting.summary_tables import SummarySettings, Tables
+from fewlabels.reporting.tables import markdown_code
 
 BASELINES = {
     "majority": "always the most frequent class of the training images",
@@ -41,11 +43,18 @@ def notes(tables: Tables, settings: SummarySettings) -> list[str]:
             else "The intervals hold for new test images of the same kind."
         ),
     ]
+    if untested := tables.untested:
+        named = ", ".join(map(markdown_code, untested))
+        lines.append(
+            f"No test images of {named}: `macro-F1` and the other means over classes are over the classes that test "
+            "images have."
+        )
     if any(row["interval"].endswith("_images") for row in tables.runs):
         lines.append(
             "The intervals take test images as independent: their file names tell too few slides to resample "
             "these. If images of a slide fail together, they are too narrow."
         )
+    lines += copies_among_tests(tables.leakage)
     if 1 < len(replicates) < 5:
         lines.append(
             f"{len(replicates)} replicates hardly tell how far replicates spread, hence wide intervals"
@@ -101,7 +110,9 @@ def _starts(weights_of: Mapping[str, str]) -> list[str]:
     """One sentence for each source of weights but the library's default; any other source is a file."""
     lines = []
     for weights in dict.fromkeys(weights_of.values()):
-        sentence = STARTS.get(weights, f"Networks that start from the weights in {weights}")
+        sentence = STARTS.get(
+            weights, f"Networks that start from the weights in {markdown_code(weights)}"
+        )
         named = ", ".join(f"`{name}`" for name, source in weights_of.items() if source == weights)
         lines += [f"{sentence}: {named}."] if sentence else []
     return lines

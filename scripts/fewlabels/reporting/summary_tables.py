@@ -16,6 +16,7 @@ from fewlabels.reporting.tables import (
     verdict_cell,
     with_interval,
 )
+from fewlabels.statistics.evaluation import UNTESTED
 
 COLUMNS = [
     *("table", "arm", "fraction", "replicate", "selection", "metric", "value", "n", "reported"),
@@ -74,6 +75,7 @@ class Tables:
         costs: of collect_costs.
         runs_asked_for: the run sheet.
         pretrained: the pretrained classifiers, in the order of their tables.
+        leakage: of check_leakage.
     """
 
     metrics: list[Row]
@@ -82,6 +84,7 @@ class Tables:
     costs: list[Row]
     runs_asked_for: list[Run]
     pretrained: list[PretrainedTable]
+    leakage: list[Row] = field(default_factory=list)
 
     @property
     def runs(self) -> list[Row]:
@@ -101,6 +104,14 @@ class Tables:
             run.baseline
             for run in runs
             if run.baseline and run.baseline not in {other.arm for other in runs}
+        )
+
+    @property
+    def untested(self) -> list[str]:
+        """Classes without test images among the target's own."""
+        recalls = (row for row in self.runs if row["metric"].startswith("recall_"))
+        return in_order(
+            row["metric"].removeprefix("recall_") for row in recalls if row["state"] == UNTESTED
         )
 
     def fractions_by(self, selection: str) -> list[str]:

@@ -1,5 +1,6 @@
 """From metrics to the readable summary: cells and tables in Markdown."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
@@ -8,6 +9,31 @@ from fewlabels.core.errors import UserError
 Row = dict[str, str]
 #: Without a value: an en dash, so that no cell is blank.
 NOTHING = "–"
+
+
+def markdown_text(text: str) -> str:
+    r"""Text of the user's for any place in Markdown, a table's cell too: on one line, and shown as it was written.
+
+    >>> markdown_text("a|b\n<i> $x$"), markdown_text("snake_case")
+    ('a\\|b \\<i\\> \\$x\\$', 'snake_case')
+    """
+    on_one_line = " ".join(text.split())
+    # An underscore within a word is no emphasis.
+    return re.sub(r"[\\`*\[\]<>|$~#&]|(?<!\w)_|_(?!\w)", r"\\\g<0>", on_one_line)
+
+
+def markdown_code(text: str) -> str:
+    r"""A name or path of the user's as code, for any place in Markdown, a table's cell too.
+
+    >>> markdown_code("a|b.jpg"), markdown_code("a`b")
+    ('`a\\|b.jpg`', '`` a`b ``')
+    """
+    on_one_line = " ".join(text.split()).replace("|", r"\|")
+    runs = re.findall("`+", on_one_line)
+    if not runs:
+        return f"`{on_one_line}`"
+    fence = "`" * (1 + max(map(len, runs)))
+    return f"{fence} {on_one_line} {fence}"
 
 
 def find(rows: Iterable[Row], **wanted: str) -> Row | None:

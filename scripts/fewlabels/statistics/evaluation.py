@@ -26,6 +26,7 @@ from fewlabels.statistics.predictions import Predictions, Units, units_of
 from fewlabels.statistics.variance_components import Estimate, pseudovalues, two_way
 
 DIVERGED = "diverged"
+UNTESTED = "no test image of this class"
 #: Of a run that was to choose its epoch on validation images and could not.
 FELL_BACK = "too few images for validation"
 #: Metrics of probabilities, and those after temperature scaling.
@@ -111,9 +112,8 @@ def matrix_metric_rows(scored: Scored, settings: Settings, by_class: bool) -> li
         scored.confusion, classes, settings.bootstrap, settings.seed, settings.alpha
     )
     low, high = wilson_interval(int(scored.right.sum()), scored.images, settings.alpha)
-    reason = "no test image of this class"
     rows = [
-        with_bootstrap(name, value, intervals, scored, reason) for name, value in values.items()
+        with_bootstrap(name, value, intervals, scored, UNTESTED) for name, value in values.items()
     ]
     return [
         row | {"low": low, "high": high, "interval": "wilson"}

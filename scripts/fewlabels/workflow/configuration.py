@@ -1,14 +1,17 @@
 """From what Snakemake read to a checked config; every complaint is one line with the remedy."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
+from fewlabels.core.config_paths import EXPANDING
 from fewlabels.core.errors import UserError, did_you_mean
 from fewlabels.core.settings import TrainingSettings, describe, number_label
 from fewlabels.data.layouts import Layout, check_layout
 from fewlabels.workflow.config_model import Config, Dataset, External
+from fewlabels.workflow.names import check_input_paths, check_names, check_pathvars
 
 #: Where keys of the config's earlier form went; what stands below a section comes before it.
 MOVED = {
@@ -32,19 +35,10 @@ MOVED = {
     "table.reported.combinedNetClustered": "table.reported.wbc.combinedNetClustered",
     "table.reported.pRCC_clustered_resnet": "table.reported.prcc.pRCC_clustered_resnet",
     "table.reported.resnet_cam16": "table.reported.cam16.resnet_cam16",
+    "masks.threshold": "datasets.<name>.mask_foreground (auto, or a number: at least that value)",
     "compute.activations": "compute.feature_cache",
     "compute.activations_gb": "compute.feature_cache_gb",
 }
-
-#: Endings of the files beside a data set's images: what they hold.
-IMAGE_FILES = {
-    "_index": "the index",
-    "_problems": "the problems",
-    "_masks": "the masks",
-    "_grouped": "the grouped split",
-}
-#: Names that files of the workflow have in the same folder.
-RESERVED = {"datasets": "check_datasets", "pretraining": "slide_only"}
 
 
 def load_config(raw: Mapping[str, Any], overlay: Mapping[str, Any] | None = None) -> Config:
@@ -60,10 +54,15 @@ def load_config(raw: Mapping[str, Any], overlay: Mapping[str, Any] | None = None
     raw = merged(with_text_keys(raw), with_text_keys(overlay or {}))
     try:
         _check_moved(raw)
+        _check_numbers(raw)
+        _check_shares(raw)
         try:
-            config = Config(**raw)
+            config = Config.model_validate(raw, context=EXPANDING)
         except ValidationError as error:
             raise UserError(describe(error, Config)) from None
+        check_names(config)
+        check_pathvars(config.pathvars.plain())
+        check_input_paths(config)
         _check_datasets(config)
         _check_splits(config)
         _check_subsets(config)
@@ -105,13 +104,84 @@ def _check_moved(raw: Mapping[str, Any]) -> None:
             raise UserError(f"key '{old}' is now {new}: see CHANGELOG.md")
 
 
+def _check_numbers(raw: Mapping[str, Any]) -> None:
+    """Refuse what is no number in truth, also in the settings of training of arms that are not run."""
+    for key, value in _values(raw):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"key '{key}' is {value}: give a finite number")
+
+
+def _values(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested maps and lists, and its key."""
+    steps: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        steps = value.items()
+    elif isinstance(value, list | tuple):
+        steps = enumerate(value)
+    else:
+        yield key, value
+    for step, below in steps:
+        yield from _values(below, f"{key}.{step}".lstrip("."))
+
+
+def _check_shares(raw: Mapping[str, Any]) -> None:
+    """Refuse fractions that are shares of 1 in all likelihood, as they are per cent."""
+    subsets, crossed = (_section(raw, *path) for path in (("subsets",), ("experiment", "crossed")))
+    fractions = subsets.get("fractions")
+    if _are_shares(fractions):
+        raise UserError(
+            f"key 'subsets.fractions' is {fractions}, in per cent: did you mean {_as_per_cent(fractions)}? "
+            f'If per cent is meant, put them in quotes, as in ["{fractions[-1]:g}"]'
+        )
+    known = {number_label(value) for value in fractions} if isinstance(fractions, list) else set()
+    wanted = crossed.get("fractions")
+    if _are_shares(wanted) and not {number_label(value) for value in wanted} <= known:
+        raise UserError(
+            f"key 'experiment.crossed.fractions' is {wanted}, in per cent: did you mean {_as_per_cent(wanted)}?"
+        )
+    given = subsets.get("given")
+    for label in given if isinstance(given, Mapping) else ():
+        meant = _as_per_cent([float(label)]) if _reads_as_share(label) else "[]"
+        if label not in known and meant[1:-1] in known:
+            raise UserError(
+                f"key 'subsets.given' has the fraction {label}, in per cent: did you mean {meant[1:-1]}?"
+            )
+
+
+def _section(raw: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """A section of a config that is not checked yet."""
+    found: Any = raw
+    for step in path:
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _are_shares(fractions: Any) -> TypeGuard[list[float]]:
+    """Whether all are written with a decimal point, and none is above 1."""
+    return (
+        isinstance(fractions, list)
+        and bool(fractions)
+        and all(isinstance(value, float) and 0 < value <= 1 for value in fractions)
+    )
+
+
+def _reads_as_share(label: Any) -> bool:
+    try:
+        return 0 < float(label) < 1
+    except (TypeError, ValueError):
+        return False
+
+
+def _as_per_cent(shares: Iterable[float]) -> str:
+    return "[" + ", ".join(fraction_labels(100 * share for share in shares)) + "]"
+
+
 def _check_datasets(config: Config) -> None:
     if config.target not in config.datasets:
         raise UserError(
             f"key 'target' names '{config.target}': "
             + did_you_mean(config.target, list(config.datasets))
         )
-    _check_file_names(config)
     for name, dataset in config.datasets.items():
         check_layout(f"datasets.{name}", dataset)
     for name, external in config.external.items():
@@ -119,25 +189,6 @@ def _check_datasets(config: Config) -> None:
             raise UserError(f"key 'external.{name}': a data set has that name: choose another")
         check_layout(f"external.{name}", external_layout(config, external))
     check_target(config.target, config.datasets[config.target])
-
-
-def _check_file_names(config: Config) -> None:
-    """Refuse names whose files another thing writes."""
-    sections = dict.fromkeys(config.datasets, "datasets") | dict.fromkeys(
-        config.external, "external"
-    )
-    for name, section in sections.items():
-        for ending, what in IMAGE_FILES.items():
-            other = name.removesuffix(ending)
-            if other != name and other in sections:
-                raise UserError(
-                    f"key '{section}.{name}': {what} of {other} have that name: choose another"
-                )
-    for section, name in RESERVED.items():
-        if name in getattr(config, section):
-            raise UserError(
-                f"key '{section}.{name}': a file of the workflow's has that name: choose another"
-            )
 
 
 def check_target(name: str, target: Dataset) -> None:
@@ -166,6 +217,7 @@ def external_layout(config: Config, external: External) -> Layout:
         classes=target.classes,
         aliases=target.aliases if external.aliases is None else external.aliases,
         group_pattern=external.group_pattern,
+        white_level=external.white_level,
     )
 
 

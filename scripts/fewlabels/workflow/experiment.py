@@ -10,6 +10,7 @@ from fewlabels.core.settings import TrainingSettings
 from fewlabels.pretraining.settings import Autoencoder, Pretraining, Supervised, Trained
 from fewlabels.workflow.config_model import Arm, Config
 from fewlabels.workflow.configuration import fraction_labels, training_settings
+from fewlabels.workflow.names import check_planned_names
 
 GROUPED = "grouped"
 
@@ -66,6 +67,9 @@ def plan_experiment(config: Config) -> Experiment:
                     f"key 'arms.{name}.encoders' names an encoder twice: keep one of them"
                 )
         grid = _grid(config, arms)
+        needed = {name: config.pretraining[name] for name in closure.pretraining}
+        figures = [name for name, arm in config.table.figures.items() if arm in arms]
+        check_planned_names(arms, needed, figures)
         # By name: Snakemake puts what an overlay names before the rest, so that no order of declaration lasts.
         return Experiment(
             arms=arms,
