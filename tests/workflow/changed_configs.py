@@ -36,16 +36,22 @@ datasets:
     images: "{split}/pictures/{class}"
     masks: "{split}/outlines/{class}"
     mask_name: "{stem}_outline"
+    mask_foreground: [3.5, 9]
+    mask_orientation: stored
+    white_level: 900.5
     classes: [spread, clear]
     aliases: {tumour: null, ill: spread}
     splits: {train: learn, validation: tune, test: exam}
     group_pattern: '^(?P<slide>[0-9]+)-(?P<field>[0-9]+)'
   prcc: {folder: kidneys, holdout: 0.35, true_types: kidney_types.csv}
 external:
-  TestA: {folder: further, images: "all/{class}", aliases: {sick: spread}, group_pattern: '^(?P<slide>x+)'}
+  TestA: {folder: further, images: "all/{class}", aliases: {sick: spread}, group_pattern: '^(?P<slide>x+)', white_level: 700.5}
   TestB: {table: others/list.csv}
-problems: {undecodable_image: warn, unknown_class_folder: warn, mask_without_image: warn, mask_of_another_size: warn,
-  undecodable_mask: warn}
+problems: {unknown_class_folder: warn, ignored_image: warn, unread_pages: warn, mask_among_images: warn,
+  undecodable_image: warn, damaged_image: warn, blank_image: warn, label_conflict: warn,
+  undecodable_mask: warn, mask_without_image: warn, ambiguous_mask: warn, mask_of_another_size: warn,
+  unclear_mask_orientation: warn, masks_all_alike: warn, class_masks_all_alike: stop,
+  class_without_test_images: warn, given_mask: warn, given_share: warn}
 leakage: {bytes: warn, pixels: ignore, near_duplicates: error, slide: ignore, field: error,
   near_duplicate_distance: 4, near_duplicate_correlation: 0.83, near_duplicate_share: 0.17}
 images: {size: 96, resize: crop, max_megapixels: 7.5}

@@ -42,9 +42,9 @@ class Bench:
 
 
 def name_of(job: Job) -> str:
-    """Rule and wildcards of a job, but for the content that names a state."""
+    """Rule and wildcards of a job, but for hashes of contents."""
     pairs = [pair.partition("=") for pair in job.listed("wildcards")]
-    values = [value for name, _, value in pairs if name != "content"]
+    values = [value for name, _, value in pairs if name not in ("content", "given")]
     return " ".join([job.rule, *values]).strip()
 
 
