@@ -7,6 +7,7 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/states.smk"
 include: "rules/inputs.smk"
 include: "rules/machine.smk"
 

@@ -87,6 +87,16 @@ def test_results_of_two_configs_are_refused_until_a_run_has_ended(shared, first,
     check_owner(shared, second, OURS)
 
 
+def test_a_working_copy_that_was_copied_with_its_results_goes_on(first, second):
+    """Snakemake's records came with them; not so where the results lie outside."""
+    (first.folder / "results").mkdir(parents=True)
+    write_owner("results", first, OURS)
+    shutil.copytree(first.folder, second.folder)
+    check_owner("results", second, OTHER_CONFIG)
+    with pytest.raises(UserError, match="another config"):
+        check_owner(str(first.folder / "results"), second, OTHER_CONFIG)
+
+
 def test_without_snakemakes_folder_results_are_compared(shared, first):
     write_owner(shared, first, OURS)
     shutil.rmtree(first.folder / ".snakemake")

@@ -45,7 +45,12 @@ datasets:
     group_pattern: '^(?P<slide>[0-9]+)-(?P<field>[0-9]+)'
   prcc: {folder: kidneys, holdout: 0.35, true_types: kidney_types.csv}
 external:
-  TestA: {folder: further, images: "all/{class}", aliases: {sick: spread}, group_pattern: '^(?P<slide>x+)', white_level: 700.5}
+  TestA:
+    folder: further
+    images: "all/{class}"
+    aliases: {sick: spread}
+    group_pattern: '^(?P<slide>x+)'
+    white_level: 700.5
   TestB: {table: others/list.csv}
 problems: {unknown_class_folder: warn, ignored_image: warn, unread_pages: warn, mask_among_images: warn,
   undecodable_image: warn, damaged_image: warn, blank_image: warn, label_conflict: warn,

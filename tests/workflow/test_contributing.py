@@ -69,7 +69,7 @@ def test_its_rule_follows_from_the_class(extended):
     command = extended.snakemake("-n", "-p", "--configfile", *overlays).stdout
     [line] = [line for line in command.splitlines() if "pretrain.py magnification" in line]
     assert "--factors 1 2 4" in line
-    assert "--checkpoint results/models/prcc_scale.pt" in line
+    assert "--checkpoint=results/models/prcc_scale.pt" in line
 
 
 def test_the_library_lists_the_method(extended):

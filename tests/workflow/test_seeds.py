@@ -161,6 +161,8 @@ def test_the_drawings_themselves_differ_between_seeds(tmp_path, monkeypatch, dra
     rows = [f"{n:03},{n}.png,train,{'AB'[n % 2]},,,\n" for n in range(100)]
     header = "id,path,split,label,mask,mask_foreground,slide\n"
     Path("results/images/wbc_index.csv").write_text(header + "".join(rows))
+    Path("results/masked").mkdir()
+    Path("results/masked/wbc.csv").write_text("id,state\n")
     jobs = [job for job in drawn.of("draw_subsets") if job.pairs["fraction"] == fraction]
     subsets = [draw(job) for job in jobs]
     assert [len(subset) for subset in subsets] == [int(fraction)] * 3

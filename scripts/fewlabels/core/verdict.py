@@ -1,7 +1,7 @@
 """Verdicts of the steps that check before anything long runs.
 
 Such a step always succeeds, as Snakemake deletes the files of a step that fails, and remakes everything behind a file
-that is gone. It writes its verdict, and the rule `heed_verdict` fails with it, in front of all that waits for the check.
+that is gone. It writes its verdict, and the rule `heed_verdict` fails with it, before all that waits for the check.
 """
 
 from pathlib import Path

@@ -57,11 +57,20 @@ def _read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _is_ours(owner: str, results: Path, copy: WorkingCopy) -> bool:
+    """Whether a working copy is this one, or the one that this one and the results in it were copied from."""
+    name = copy.name()
+    if name is None or owner == name:
+        return owner == name
+    inside = results.resolve().is_relative_to(copy.folder.resolve())
+    return inside and owner.partition("-")[0] == name.partition("-")[0]
+
+
 def _made_by(results: Path, copy: WorkingCopy, provenance: str) -> dict[str, Any]:
     """What is known of results that this working copy does not remember; empty where nothing is in doubt."""
     owner = _read(results / OWNER)
     if owner:
-        return {} if owner.get("working_copy") == copy.name() else owner
+        return {} if _is_ours(str(owner.get("working_copy")), results, copy) else owner
     found = _read(results / "provenance.json")
     if not found or copy.remembers(provenance):
         return {}
