@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
+# Files of tests at a time: each may make a run of its own.
+WORKERS ?= 2
 BASE ?= debian
 RUNS ?= 8
 LOCK := envs/requirements.lock
@@ -32,7 +34,7 @@ demo: $(INSTALLED) ## the whole workflow on embedded synthetic images, into resu
 	@echo && cat results/summary.md && echo && echo "The table: results/summary.md, results/summary.csv. Figures: results/figures/."
 
 test: $(INSTALLED) lint ## linters, unit tests, the workflow end to end on tiny images
-	$(RUN) pytest tests/unit tests/workflow
+	$(RUN) pytest --numprocesses $(WORKERS) --dist loadfile tests/unit tests/workflow
 
 test-fast: $(INSTALLED) ## unit tests only
 	$(RUN) pytest tests/unit
