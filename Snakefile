@@ -10,6 +10,7 @@ include: "rules/common.smk"
 include: "rules/states.smk"
 include: "rules/inputs.smk"
 include: "rules/machine.smk"
+include: "rules/run.smk"
 
 
 # The software of every rule that names no other; used with --use-apptainer.

@@ -21,7 +21,6 @@ from fewlabels.workflow.config_files import check_config_files, without_empty
 from fewlabels.workflow.config_model import WEIGHTS
 from fewlabels.workflow.configuration import external_layout, load_config
 from fewlabels.workflow.dependencies import modules_of
-from fewlabels.workflow.start_checks import check_places, check_true_types
 from fewlabels.workflow.experiment import (
     dataset_of,
     plan_experiment,
@@ -202,46 +201,6 @@ def existing_folder(folder, key):
             "or try the workflow on synthetic ones with `make demo`"
         )
     return folder
-
-
-def check_at_start():
-    """What is wrong with folders and tables of the user's is said before the first job."""
-    own = [name for name in [*DATASETS, *EXTERNAL] if not is_drawn(name)]
-    read = {
-        f"{section_of(name)}.folder": folder_of(name)
-        for name in own
-        if not layout_of(name).table
-    }
-    if CONFIG.subsets.source == "given":
-        read |= {
-            f"subsets.given.{fraction}": os.path.join(data_root(), folder)
-            for fraction, folder in CONFIG.subsets.given.items()
-            if fraction in FRACTIONS
-        }
-    written = {
-        f"pathvars.{name}": workflow.pathvars.apply(path)
-        for name, path in config["pathvars"].items()
-    }
-    check_places(written, read)
-    for name, entry in PRETRAINING.items():
-        dataset = dataset_of(CONFIG, name)
-        table = CONFIG.datasets[dataset].true_types
-        if isinstance(entry, Cluster) and dataset in own and table:
-            if os.path.isdir(folder_of(dataset)):
-                key, layout = f"datasets.{dataset}.true_types", layout_of(dataset)
-                unknown = check_true_types(key, table, folder_of(dataset), layout)
-                if unknown:
-                    print(
-                        f"warning: {table} ({key}) has {len(unknown)} ids that are no image's, such as '{unknown[0]}'",
-                        file=sys.stderr,
-                    )
-
-
-if workflow.is_main_process:
-    try:
-        check_at_start()
-    except UserError as error:
-        sys.exit(f"error: {error}")
 
 
 def synthetic_manifest(wildcards):

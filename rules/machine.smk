@@ -3,19 +3,8 @@ from snakemake.settings.types import DeploymentMethod
 
 from fewlabels.workflow.ancient_inputs import check_behind_ancient_files
 from fewlabels.workflow.containers import IMAGES, check_image, container_of
-from fewlabels.core.fingerprints import config_hash, scripts_hash
 from fewlabels.core.gpus import visible_gpus
-from fewlabels.core.verdict import read_verdict
 from fewlabels.data.decoding_room import decoding_mb
-from fewlabels.workflow.heeded import put_back_heeded
-from fewlabels.workflow.outdated import outdate_all, outdate_tables, remove_states
-from fewlabels.workflow.results_owner import (
-    WorkingCopy,
-    check_owner,
-    settle_owner,
-    write_owner,
-)
-from fewlabels.workflow.slurm_states import report_every_end
 
 
 def image_of(name):
@@ -118,67 +107,3 @@ if (
     workflow.register_resource("gpu", len(visible_gpus()))
 
 check_behind_ancient_files()
-
-WORKING_COPY = WorkingCopy(Path.cwd())
-# What results are made by; found out where it is asked for alone.
-MADE_BY = {}
-if workflow.is_main_process:
-    report_every_end()
-    MADE_BY["config"] = config_hash(json.loads(as_json(config)))
-    MADE_BY["scripts"] = scripts_hash(REPOSITORY / "scripts")
-    try:
-        check_owner(pathvar("results"), WORKING_COPY, MADE_BY)
-        put_back_heeded(pathvar("results"))
-    except UserError as error:
-        sys.exit(f"error: {error}")
-
-
-def say(line):
-    if line:
-        print(line, file=sys.stderr)
-
-
-def begin_run():
-    """Before the first job: whose the results are, what they were, and what the jobs need not find out again."""
-    if workflow.touch:
-        return
-    results = Path(pathvar("results"))
-    planned = [job for job in workflow.dag.jobs if workflow.dag.needrun(job)]
-    say(outdate_tables(results, {Path(file) for job in planned for file in job.output}))
-    write_owner(pathvar("results"), WORKING_COPY, MADE_BY)
-    CONTENTS.save()
-
-
-def end_run():
-    """After the last job, if all went well: what was made of which images."""
-    if workflow.touch:
-        return
-    results = Path(pathvar("results"))
-    settle_owner(pathvar("results"), WORKING_COPY, MADE_BY)
-    asked = {
-        job.wildcards.dataset
-        for job in workflow.dag.jobs
-        if job.rule.name == "publish_images"
-    }
-    remove_states(results, {name: content_of(name) for name in asked})
-    data_report = results / "data.md"
-    if data_report.is_file() and data_report in workflow_files():
-        lines = data_report.read_text(encoding="utf-8").splitlines()
-        say("\n".join(["", *lines[:25]]))
-
-
-def fail_run():
-    """After a failure: a summary that a check speaks against must not stay as if it were current."""
-    verdicts = {
-        str(job.input.verdict)
-        for job in workflow.dag.jobs
-        if job.rule.name == "heed_verdict"
-    }
-    put_back_heeded(pathvar("results"))
-    if any(os.path.isfile(file) and read_verdict(file) for file in verdicts):
-        say(outdate_all(Path(pathvar("results"))))
-
-
-def workflow_files():
-    """What the jobs of this run are there for, whether they ran or not."""
-    return {Path(file) for job in workflow.dag.jobs for file in job.output}
