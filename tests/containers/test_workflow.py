@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from machines import OVERLAY, REPOSITORY, copy_repository, run, snakemake, tables
 from PIL import Image
@@ -58,11 +59,13 @@ def test_images_outside_the_working_folder_are_seen(folder, outside, layout):
     rows = []
     for split in ("train", "test"):
         for name in ("0", "blast"):
-            for shade in (60, 90, 120):
-                path = outside / "images/cells" / split / name / f"{shade}.png"
+            for number in range(3):
+                path = outside / "images/cells" / split / name / f"{number}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                Image.new("RGB", (32, 32), (shade, len(split), len(name))).save(path)
-                rows.append(f"../images/cells/{split}/{name}/{shade}.png;{name};{split}")
+                generator = np.random.default_rng([number, len(split), len(name)])
+                noise = generator.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+                Image.fromarray(noise).save(path)
+                rows.append(f"../images/cells/{split}/{name}/{number}.png;{name};{split}")
     (outside / "tables").mkdir()
     (outside / "tables/cells.csv").write_text("\n".join(["path;label;split", *rows]))
     layouts = {
