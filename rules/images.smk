@@ -262,6 +262,7 @@ rule draw_subsets:
     params:
         seed=subset_seed,
         given_folder=given_folder_flags,
+        given_listing=given_listing,
         masked=masked_table_flag,
         validation=validation_flags,
     shell:

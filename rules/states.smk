@@ -73,6 +73,11 @@ def given_content(fraction):
     return f"_{hash_of_images(given_folder_of(fraction), TARGET)[:12]}"
 
 
+def given_listing(wildcards):
+    """Reruns a given subset that was asked for without its content in the name."""
+    return "" if wildcards.given else given_content(wildcards.fraction)
+
+
 def subset_file(part, fraction, suffix):
     """The table of a subset; part: replicate and its number."""
     given = given_content(fraction)
