@@ -7,12 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from builders import picture
+from builders import picture, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fewlabels.core.errors import UserError
 from fewlabels.data.datasets import scan_dataset
 from fewlabels.data.indexing import index_dataset, lost_classes
 from fewlabels.data.layouts import Layout
@@ -80,11 +79,12 @@ files = st.dictionaries(
 links = st.lists(st.sampled_from(["train/data/a/gone.png", "val/data/b/gone.txt"]), unique=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(files=files, links=links)
 def test_every_file_is_used_once_or_listed_with_its_reason(files, links):
     with TemporaryDirectory() as name:
         root = Path(name)
+        save(picture((30, 200, 30), 3, (16, 16)), root / "train/data/a/always.png")
         for (folder, file), what in files.items():
             path = root / folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,11 +92,7 @@ def test_every_file_is_used_once_or_listed_with_its_reason(files, links):
         for link in links:
             (root / link).parent.mkdir(parents=True, exist_ok=True)
             (root / link).symlink_to("/nowhere/at/all")
-        try:
-            scan = scan_dataset(root, LAYOUT)
-        except UserError as error:
-            assert "holds no images" in str(error)
-            return
+        scan = scan_dataset(root, LAYOUT)
         found = index_dataset(root, LAYOUT, scan, 50, 1, "datasets.x", lambda items, *_: items)
         images = [row["path"] for row in found.rows]
         masks = [row["mask"] for row in found.rows if row["mask"]]
