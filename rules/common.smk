@@ -351,38 +351,6 @@ def arm_encoders(wildcards):
     return as_json([choice.plain() for choice in arm_of(wildcards).recipe.encoders])
 
 
-def architecture_of(name):
-    """What an encoder is built of, through the chain that it starts from; for the check of names alone."""
-    size = CONFIG.images.size
-    if name in CONFIG.backbones:
-        return {"model": CONFIG.backbones[name].model, "image_size": size}
-    entry = CONFIG.pretraining[name]
-    own = entry.architecture()
-    return {**own, "image_size": size} if own else architecture_of(entry.start)
-
-
-def networks_to_check():
-    """Every name of a block or a layer that the config gives, with the network that it must be of."""
-    entries = []
-    for arm in EXPERIMENT.arms.values():
-        if arm.split == "grouped":
-            continue
-        for place, choice in enumerate(arm.recipe.encoders):
-            key = f"arms.{arm.name}.encoders.{place}.trained"
-            entries.append(
-                (key, choice.encoder, choice.encoder, {"trained": choice.trained})
-            )
-    for name, entry in PRETRAINING.items():
-        for asked in ("trained", "node"):
-            if asked in type(entry).model_fields:
-                key, value = f"pretraining.{name}.{asked}", getattr(entry, asked)
-                entries.append((key, name, entry.start, {asked: value}))
-    return [
-        {"key": key, "name": name, "architecture": architecture_of(start), **asked}
-        for key, name, start, asked in entries
-    ]
-
-
 def masked_images(dataset, use):
     """The masked images, only where they are used: else a change of masks must not rerun the model."""
     return f"<results>/masked/{dataset}.npy" if use != "off" else []
