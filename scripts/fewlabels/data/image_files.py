@@ -26,7 +26,6 @@ from fewlabels.data.damage import (
 from fewlabels.data.decoding_room import ROOM
 from fewlabels.data.file_formats import HEAD, IMAGE_FORMATS, Stored, sniff
 
-DRAFT_FACTOR = 2
 ORIENTATION = 0x0112  # EXIF's key, and a TIFF's tag
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
