@@ -15,7 +15,7 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
 .PHONY: help environment demo test test-fast lint format lock configuration rulegraph plan containers containers-lock \
-	test-containers test-slurm benchmark
+	test-containers test-slurm test-mutations benchmark error-rates
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -91,3 +91,9 @@ test-slurm: $(INSTALLED) ## the same as jobs of a real one-node SLURM, with faul
 
 benchmark: $(INSTALLED) ## fine-tuning against the plain loop, on this machine (ten minutes on two cores)
 	$(RUN) python benchmarks/fine_tuning.py $(OPTIONS)
+
+test-mutations: $(INSTALLED) ## are faults noticed that would give a wrong table in silence? (an hour on two cores; ONLY="comparison metrics")
+	$(RUN) python tests/mutations/run_faults.py --workers $(WORKERS) $(if $(ONLY),--only $(ONLY))
+
+error-rates: $(INSTALLED) ## how often verdicts and intervals err, in simulated experiments (OPTIONS=--quick)
+	$(RUN) python benchmarks/error_rates.py --workers $(WORKERS) $(OPTIONS)

@@ -33,6 +33,7 @@ rule train_classifier:
     params:
         masked=masked_flag,
         mask_use=arm_masks,
+        test_masks=arm_test_masks,
         encoders=arm_encoders,
         features=features_flag,
         classes=as_is(as_json(CONFIG.datasets[TARGET].classes)),
@@ -49,6 +50,7 @@ rule train_classifier:
         " --images {input.images:q}"
         " {params.masked}"
         " --mask-use {params.mask_use}"
+        " --test-masks {params.test_masks}"
         " --subset {input.subset:q}"
         " --encoders {params.encoders:q}"
         " --encoder-checkpoints {input.encoder_checkpoints:q}"

@@ -13,6 +13,8 @@ REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 from fewlabels.core.errors import UserError
+from fewlabels.core.fractions import PATTERN as FRACTION_PATTERN
+from fewlabels.core.fractions import holding_all, priority_of
 from fewlabels.core.run_sheet import run_pattern
 from fewlabels.data.datasets import folders_read
 from fewlabels.data.layouts import Layout
@@ -44,8 +46,9 @@ try:
     CONFIG = load_config(config, workflow.config_settings.overwrite_config)
     EXPERIMENT = plan_experiment(CONFIG)
     PRETRAINING = EXPERIMENT.pretraining
+    DECLARED_AS = EXPERIMENT.planned.declared_as
     PRETRAINING_SETTINGS = {
-        name: pretraining_training(CONFIG, name)
+        name: pretraining_training(CONFIG, DECLARED_AS[name])
         for name, entry in PRETRAINING.items()
         if isinstance(entry, Trained)
     }
@@ -68,6 +71,9 @@ RUN = run_pattern(TARGET)
 FIGURES = sorted(
     figure for figure, arm in CONFIG.table.figures.items() if arm in EXPERIMENT.arms
 )
+LABEL_EFFICIENCY_FIGURES = [
+    f"<results>/figures/label_efficiency.{ending}" for ending in ("png", "svg")
+]
 # Pretrained classifiers have a table each.
 PRETRAINED_CLASSIFIERS = [
     name for name, entry in PRETRAINING.items() if isinstance(entry, Supervised)
@@ -76,6 +82,8 @@ PRETRAINED = [name for name, entry in PRETRAINING.items() if entry.gives == "enc
 MASKED = [name for name in DATASETS if CONFIG.datasets[name].masks]
 # How the epoch of the predictions is chosen; with `validation` runs also write predictions on validation images.
 SELECTION = CONFIG.experiment.selection
+# Whether test and validation images are masked where an arm's training images are.
+TEST_MASKS = CONFIG.experiment.test_masks
 SYNTHETIC = CONFIG.synthetic.draw
 THREADS = CONFIG.compute.threads
 # A GPU job takes one GPU; with device: cpu none, so that a laptop trains several models at a time.
@@ -96,7 +104,7 @@ wildcard_constraints:
     given="|_[0-9a-f]{12}",
     backbone="[A-Za-z][A-Za-z0-9_]*",
     source="default|packaged|random|given",
-    encoder="|".join([*CONFIG.backbones, *CONFIG.pretraining]),
+    encoder="|".join([*CONFIG.backbones, *PRETRAINING]),
     frozen="all|before-[A-Za-z0-9_.+-]+",
     pixels="plain|masked",
     views="asis|flips|turns|flips\\+turns",
@@ -104,7 +112,7 @@ wildcard_constraints:
     image="torch|tools",
     digest="[0-9a-f]{12}",
     arm="[A-Za-z][A-Za-z0-9]*",
-    fraction=r"[0-9]+(?:\.[0-9]+)?",
+    fraction=FRACTION_PATTERN,
     replicate="[0-9]+(?:x[0-9]+)?",
     figure="[A-Za-z0-9_]+",
 
@@ -123,7 +131,7 @@ def library_of(rule_name, method=None):
 
 def most_images_first(wildcards):
     """Priority of a run."""
-    return float(wildcards.fraction)
+    return priority_of(wildcards.fraction)
 
 
 def flag(name, value):
@@ -284,9 +292,7 @@ def arm_index(wildcards):
 
 
 def run_subset(wildcards):
-    seed = run_of(wildcards).subset_seed
-    suffix = split_suffix(wildcards.arm)
-    return subset_file(f"replicate{seed}", wildcards.fraction, suffix)
+    return subset_of(run_of(wildcards))
 
 
 def validation_flags(wildcards):
@@ -337,14 +343,21 @@ def encoder_file(name):
 
 def pretraining_file(name, output):
     """One of the files that a pretraining writes."""
-    path = CONFIG.pretraining[name].files[output].format(name=name)
+    path = PRETRAINING[name].files[output].format(name=name)
     return f"<results>/{path}"
 
 
-def encoder_checkpoints(wildcards):
+def encoders_of_run(wildcards):
+    """The names of what a run starts from, each made for its initialisation where replicates have their own."""
+    seed = initialisation_seed(wildcards)
     return [
-        encoder_file(choice.encoder) for choice in arm_of(wildcards).recipe.encoders
+        EXPERIMENT.planned.name_for(choice.encoder, seed)
+        for choice in arm_of(wildcards).recipe.encoders
     ]
+
+
+def encoder_checkpoints(wildcards):
+    return [encoder_file(name) for name in encoders_of_run(wildcards)]
 
 
 def arm_encoders(wildcards):
@@ -362,6 +375,11 @@ def masked_table(dataset, use):
 
 def arm_masks(wildcards):
     return arm_of(wildcards).recipe.masks
+
+
+def arm_test_masks(wildcards):
+    """Of arms whose training images are replaced; those of others have no effect, and rerun nothing."""
+    return TEST_MASKS if arm_masks(wildcards) == "replace" else "off"
 
 
 def arm_masked_images(wildcards):

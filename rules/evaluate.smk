@@ -8,6 +8,7 @@ rule evaluate:
         library=library_of("evaluate"),
         index=index_of(TARGET),
         runs="<results>/runs.csv",
+        labels="<results>/labels.csv",
         predictions=files_of(TABLED, "predictions"),
         histories=files_of(TABLED, "history"),
         validation=files_of(TABLED, "validation") if SELECTION == "validation" else [],
@@ -39,6 +40,7 @@ rule evaluate:
         pretrained=PRETRAINED_CLASSIFIERS,
         external_sets=external_flags,
         selection=SELECTION,
+        training_pool=CONFIG.statistics.training_pool,
         alpha=CONFIG.statistics.alpha,
         bootstrap=CONFIG.statistics.bootstrap,
         seed=CONFIG.statistics.seed,
@@ -48,10 +50,12 @@ rule evaluate:
         " --results {params.results:q}"
         " --index {input.index:q}"
         " --runs {input.runs:q}"
+        " --labels {input.labels:q}"
         " --pretrained {params.pretrained}"
         " {params.external_sets}"
         " --baseline-predictions slide_only={input.slide_only:q}"
         " --selection {params.selection}"
+        " --training-pool {params.training_pool}"
         " --alpha {params.alpha}"
         " --bootstrap {params.bootstrap}"
         " --seed {params.seed}"
@@ -67,6 +71,7 @@ rule compare:
         library=library_of("compare"),
         index=index_of(TARGET),
         runs="<results>/runs.csv",
+        labels="<results>/labels.csv",
         predictions=files_of(TABLED, "predictions"),
         external=external_predictions,
         external_indexes=collect(
@@ -88,15 +93,93 @@ rule compare:
         external_sets=external_flags,
         alpha=CONFIG.statistics.alpha,
         margin=CONFIG.statistics.margin,
+        primary=CONFIG.statistics.primary,
+        training_pool=CONFIG.statistics.training_pool,
     shell:
         "python {input.script:q}"
         " --results {params.results:q}"
         " --index {input.index:q}"
         " --runs {input.runs:q}"
+        " --labels {input.labels:q}"
         " {params.external_sets}"
         " --alpha {params.alpha}"
         " --margin {params.margin}"
+        " --primary {params.primary}"
+        " --training-pool {params.training_pool}"
         " --comparisons {output.comparisons:q}"
+        " > {log:q} 2>&1"
+
+
+rule count_labels:
+    input:
+        script=script_of("count_labels"),
+        runs="<results>/runs.csv",
+        library=library_of("count_labels"),
+        subsets=tabled_subsets,
+        histories=files_of(TABLED, "history"),
+    output:
+        labels="<results>/labels.csv",
+    log:
+        "<logs>/count_labels/labels.log",
+    benchmark:
+        "<benchmarks>/count_labels/labels.tsv"
+    container:
+        TOOLS_IMAGE
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(15),
+    params:
+        results=results_folder,
+        given=given_contents,
+    shell:
+        "python {input.script:q}"
+        " --results {params.results:q}"
+        " --runs {input.runs:q}"
+        " --given {params.given:q}"
+        " --labels {output.labels:q}"
+        " > {log:q} 2>&1"
+
+
+rule label_efficiency:
+    input:
+        script=script_of("label_efficiency"),
+        library=library_of("label_efficiency"),
+        index=index_of(TARGET),
+        runs="<results>/runs.csv",
+        labels="<results>/labels.csv",
+        predictions=files_of(TABLED, "predictions"),
+        external=external_predictions,
+        external_indexes=collect(
+            "<results>/images/{external}_index.csv", external=EXTERNAL
+        ),
+    output:
+        efficiency="<results>/label_efficiency.csv",
+    log:
+        "<logs>/label_efficiency/label_efficiency.log",
+    benchmark:
+        "<benchmarks>/label_efficiency/label_efficiency.tsv"
+    container:
+        TOOLS_IMAGE
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        results=results_folder,
+        external_sets=external_flags,
+        alpha=CONFIG.statistics.alpha,
+        primary=CONFIG.statistics.primary,
+        training_pool=CONFIG.statistics.training_pool,
+    shell:
+        "python {input.script:q}"
+        " --results {params.results:q}"
+        " --index {input.index:q}"
+        " --runs {input.runs:q}"
+        " --labels {input.labels:q}"
+        " {params.external_sets}"
+        " --alpha {params.alpha}"
+        " --primary {params.primary}"
+        " --training-pool {params.training_pool}"
+        " --efficiency {output.efficiency:q}"
         " > {log:q} 2>&1"
 
 
@@ -119,10 +202,12 @@ rule spread:
         runtime=growing(15),
     params:
         results=results_folder,
+        alpha=CONFIG.statistics.alpha,
     shell:
         "python {input.script:q}"
         " --results {params.results:q}"
         " --runs {input.runs:q}"
+        " --alpha {params.alpha}"
         " --spread {output.spread:q}"
         " > {log:q} 2>&1"
 
@@ -163,10 +248,11 @@ rule collect_costs:
 rule summarize:
     input:
         script=script_of("summarize"),
-        runs="<results>/runs.csv",
         library=library_of("summarize"),
         metrics="<results>/metrics/evaluate.csv",
         comparisons="<results>/comparisons.csv",
+        label_efficiency="<results>/label_efficiency.csv",
+        labels="<results>/labels.csv",
         spread="<results>/spread.csv",
         costs="<results>/costs.csv",
         cluster_quality=cluster_qualities,
@@ -192,7 +278,11 @@ rule summarize:
         decimals=CONFIG.table.decimals,
         alpha=CONFIG.statistics.alpha,
         margin=CONFIG.statistics.margin,
+        primary=CONFIG.statistics.primary,
+        training_pool=CONFIG.statistics.training_pool,
         subsets=CONFIG.subsets.source,
+        pretraining_seeds=CONFIG.experiment.pretraining_seeds,
+        test_masks=TEST_MASKS,
         target_title=as_is(CONFIG.datasets[TARGET].title or TARGET),
         tables=as_is(as_json(tables_of_pretrained())),
         starts=as_is(as_json(starts())),
@@ -201,11 +291,12 @@ rule summarize:
         "python {input.script:q}"
         " --metrics {input.metrics:q}"
         " --comparisons {input.comparisons:q}"
+        " --label-efficiency {input.label_efficiency:q}"
+        " --labels {input.labels:q}"
         " --spread {input.spread:q}"
         " --costs {input.costs:q}"
         " --leakage {input.leakage:q}"
         " --data {input.data:q}"
-        " --runs {input.runs:q}"
         " --target-title={params.target_title:q}"
         " --tables {params.tables:q}"
         " --starts {params.starts:q}"
@@ -214,7 +305,11 @@ rule summarize:
         " --decimals {params.decimals}"
         " --alpha {params.alpha}"
         " --margin {params.margin}"
+        " --primary {params.primary}"
+        " --training-pool {params.training_pool}"
         " --subsets {params.subsets}"
+        " --pretraining-seeds {params.pretraining_seeds}"
+        " --test-masks {params.test_masks}"
         " {params.synthetic}"
         " --summary {output.summary:q}"
         " --readable {output.readable:q}"
@@ -287,6 +382,44 @@ rule plot_curves:
         " > {log:q} 2>&1"
 
 
+rule plot_label_efficiency:
+    input:
+        script=script_of("plot_label_efficiency"),
+        runs="<results>/runs.csv",
+        library=library_of("plot_label_efficiency"),
+        metrics="<results>/metrics/evaluate.csv",
+        labels="<results>/labels.csv",
+    output:
+        figure="<results>/figures/label_efficiency.png",
+        vector="<results>/figures/label_efficiency.svg",
+    log:
+        "<logs>/plot_label_efficiency/label_efficiency.log",
+    benchmark:
+        "<benchmarks>/plot_label_efficiency/label_efficiency.tsv"
+    container:
+        TOOLS_IMAGE
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(15),
+    params:
+        title=as_is(CONFIG.datasets[TARGET].title or TARGET),
+        reported=as_is(as_json(reported_numbers(CONFIG, EXPERIMENT))),
+        primary=CONFIG.statistics.primary,
+        alpha=CONFIG.statistics.alpha,
+    shell:
+        "python {input.script:q}"
+        " --metrics {input.metrics:q}"
+        " --labels {input.labels:q}"
+        " --runs {input.runs:q}"
+        " --title={params.title:q}"
+        " --reported {params.reported:q}"
+        " --primary {params.primary}"
+        " --alpha {params.alpha}"
+        " --figure {output.figure:q}"
+        " --vector {output.vector:q}"
+        " > {log:q} 2>&1"
+
+
 rule plot_confusion:
     input:
         script=script_of("plot_confusion"),
@@ -325,6 +458,7 @@ rule summarize_benchmarks:
         library=library_of("summarize_benchmarks"),
         tables=["<results>/summary.csv", "<results>/summary.md"],
         figures=collect("<results>/figures/{figure}.png", figure=FIGURES),
+        label_efficiency=LABEL_EFFICIENCY_FIGURES,
         confusion=collect("<results>/figures/confusion/{arm}.png", arm=ARMS),
     output:
         "<results>/benchmarks.csv",

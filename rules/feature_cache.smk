@@ -11,7 +11,7 @@ rule cache_features:
         table=f"<results>/images/{TARGET}.csv",
         masked=cache_masked_images,
         masked_table=cache_masked_table,
-        subset=cache_subset,
+        subsets=cache_subsets,
         heeded=ancient(HEEDED),
     output:
         features="<results>/feature_cache/{part}/{encoder}_{frozen}_{pixels}_{views}.npy",
@@ -28,6 +28,7 @@ rule cache_features:
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
+        encoder=cache_encoder,
         masked=masked_flag,
         trained=cache_trained,
         images=cache_images_flags,
@@ -37,7 +38,7 @@ rule cache_features:
         compute_threads=THREADS,
     shell:
         "python {input.script:q}"
-        " --encoder {wildcards.encoder}"
+        " --encoder {params.encoder}"
         " --checkpoint {input.checkpoint:q}"
         " {params.trained}"
         " --index {input.index:q}"

@@ -22,7 +22,8 @@ def networks_to_check():
             entries.append(
                 (key, choice.encoder, choice.encoder, {"trained": choice.trained})
             )
-    for name, entry in PRETRAINING.items():
+    for name in dict.fromkeys(DECLARED_AS.values()):
+        entry = CONFIG.pretraining[name]
         for asked in ("trained", "node"):
             if asked in type(entry).model_fields:
                 key, value = f"pretraining.{name}.{asked}", getattr(entry, asked)
@@ -35,7 +36,7 @@ def networks_to_check():
 
 def cache_parts(run):
     """All images in one file, or, where no run trains on all, the test images and each replicate's largest
-    subset apart."""
+    subsets apart."""
     parts = ["all"] if "100" in FRACTIONS else ["test", f"replicate{run.subset_seed}"]
     return [part + split_suffix(run.arm) for part in parts]
 
@@ -44,12 +45,23 @@ def cache_index(wildcards):
     return index_of(TARGET, "_grouped" if wildcards.part.endswith("_grouped") else "")
 
 
-def cache_subset(wildcards):
+def cache_subsets(wildcards):
+    """The subsets of a replicate and split of which all others are parts."""
     part, grouped, _ = wildcards.part.partition("_grouped")
-    if part in ("all", "test"):
-        return []
-    largest = max(FRACTIONS, key=float)
-    return subset_file(part, largest, "_grouped" if grouped else "")
+    largest = holding_all(FRACTIONS)
+    found = {
+        subset_of(run): None
+        for run in TABLED
+        if f"replicate{run.subset_seed}" == part
+        and (run.split == "grouped") == bool(grouped)
+        and run.fraction in largest
+    }
+    return list(found)
+
+
+def cache_encoder(wildcards):
+    """The name that the runs' recipes have for the encoder."""
+    return DECLARED_AS.get(wildcards.encoder, wildcards.encoder)
 
 
 def cache_masked_images(wildcards):
@@ -67,12 +79,15 @@ def cache_images_flags(wildcards, input):
     flags = {
         "--test": part in ("all", "test"),
         "--train": part == "all",
+        "--masked-test": part in ("all", "test")
+        and wildcards.pixels == "masked"
+        and TEST_MASKS == "arm",
         "--flips": "flips" in drawn,
     }
     return " ".join(
         [
             *(name for name, given in flags.items() if given),
-            flag("--subset", input.subset),
+            " ".join(["--subsets", *map(shlex.quote, input.subsets)]),
             f"--rotation {'right_angles' if 'turns' in drawn else 'none'}",
         ]
     )
@@ -91,23 +106,30 @@ def cache_budget_flag(wildcards):
     return flag("--budget-gb", None if always else CONFIG.compute.feature_cache_gb)
 
 
+def cached_pixels(masks, part):
+    """Whether a part of the cache holds masked copies, too: of test images alone only where these are masked."""
+    masked = (
+        masks == "replace" and TEST_MASKS == "arm"
+        if part.startswith("test")
+        else masks != "off"
+    )
+    return "masked" if masked else "plain"
+
+
 def arm_features(wildcards):
     """What the frozen blocks of an arm's encoders make of its images, computed once."""
     arm = arm_of(wildcards)
     if CONFIG.compute.feature_cache == "off" or arm.training.rotation == "any":
         return []
-    pixels = "plain" if arm.recipe.masks == "off" else "masked"
     views = ["flips"] if arm.training.flips else []
     views += ["turns"] if arm.training.rotation == "right_angles" else []
     names = [
-        f"{choice.encoder}_"
-        + ("before-" + "+".join(choice.trained) if choice.trained else "all")
-        + f"_{pixels}_{'+'.join(views) or 'asis'}"
-        for choice in arm.recipe.encoders
+        f"{name}_" + ("before-" + "+".join(choice.trained) if choice.trained else "all")
+        for name, choice in zip(encoders_of_run(wildcards), arm.recipe.encoders)
         if choice.trained != "all"
     ]
     return [
-        f"<results>/feature_cache/{part}/{name}.npy"
+        f"<results>/feature_cache/{part}/{name}_{cached_pixels(arm.recipe.masks, part)}_{'+'.join(views) or 'asis'}.npy"
         for name in names
         for part in cache_parts(run_of(wildcards))
     ]
@@ -132,8 +154,10 @@ def pretraining_inputs(name):
             found[key] = encoder_file(below)
         elif below:
             found[key] = pretraining_file(below, gives)
-    if isinstance(entry, Cluster) and true_types(dataset_of(CONFIG, name)):
-        found["true_types"] = as_is(true_types(dataset_of(CONFIG, name)))
+    if isinstance(entry, Cluster):
+        types = true_types(dataset_of(CONFIG, DECLARED_AS[name]))
+        if types:
+            found["true_types"] = as_is(types)
     return found
 
 
@@ -207,7 +231,7 @@ def tables_of_pretrained():
 
 
 def cluster_quality(name):
-    path = CONFIG.pretraining[name].files["quality"].format(name=name)
+    path = PRETRAINING[name].files["quality"].format(name=name)
     return f"{pathvar('results')}/{path}"
 
 
@@ -271,6 +295,11 @@ def figure_histories(wildcards):
 
 def files_of(runs, folder, ending="csv"):
     return [f"<results>/{run.path(folder, ending)}" for run in runs]
+
+
+def tabled_subsets(wildcards):
+    """The lists of training images of all runs of the table, each once."""
+    return list(dict.fromkeys(map(subset_of, TABLED)))
 
 
 def results_folder(wildcards):

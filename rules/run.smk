@@ -32,10 +32,11 @@ def check_at_start():
         for name, path in config["pathvars"].items()
     }
     check_places(written, read)
-    for name, entry in PRETRAINING.items():
+    for name in dict.fromkeys(DECLARED_AS.values()):
         dataset = dataset_of(CONFIG, name)
         table = CONFIG.datasets[dataset].true_types
-        if isinstance(entry, Cluster) and dataset in own and table:
+        clusters = isinstance(CONFIG.pretraining[name], Cluster)
+        if clusters and dataset in own and table:
             if os.path.isdir(folder_of(dataset)):
                 key, layout = f"datasets.{dataset}.true_types", layout_of(dataset)
                 unknown = check_true_types(key, table, folder_of(dataset), layout)

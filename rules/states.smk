@@ -78,7 +78,11 @@ def given_listing(wildcards):
     return "" if wildcards.given else given_content(wildcards.fraction)
 
 
-def subset_file(part, fraction, suffix):
-    """The table of a subset; part: replicate and its number."""
-    given = given_content(fraction)
-    return f"<results>/subsets/{part}/{TARGET}_{fraction}{suffix}{given}.csv"
+def given_contents(wildcards):
+    """What the names of given subsets end in, as JSON."""
+    return as_json({name: given_content(name) for name in filter(is_given, FRACTIONS)})
+
+
+def subset_of(run):
+    """The table of the images that a run trains on."""
+    return f"<results>/{run.subset(given_content(run.fraction))}"

@@ -1,9 +1,9 @@
 """Compute what the frozen blocks of one encoder make of some images, once for all runs that share them.
 
 Writes an array (.npy) with every view that training can draw (flips and right angles: 8) of the training images, the
-test images as they are, and with --masked the masked copies of both; and a JSON header beside it. Where the array would
-be larger than --budget-gb, or the network can't be cut behind its frozen blocks, both say so by being empty, and
-training computes the same on the fly.
+test images as they are, with --masked the masked copies of the training images, and with --masked-test those of the
+test images, too; and a JSON header beside it. Where the array would be larger than --budget-gb, or the network can't be
+cut behind its frozen blocks, both say so by being empty, and training computes the same on the fly.
 """
 
 import argparse
@@ -38,8 +38,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", required=True, help=".npy of pack_images; its table is beside")
     parser.add_argument("--masked", help=".npy of apply_masks: masked copies, too")
     parser.add_argument("--test", action="store_true", help="the test images")
+    parser.add_argument(
+        "--masked-test", action="store_true", help="and their masked copies, out of --masked"
+    )
     parser.add_argument("--train", action="store_true", help="all training images")
-    parser.add_argument("--subset", help="CSV of draw_subsets: its training images")
+    parser.add_argument(
+        "--subsets", nargs="*", default=[], help="CSVs of draw_subsets: their training images"
+    )
     parser.add_argument("--flips", action="store_true", help="training flips images")
     parser.add_argument("--rotation", choices=["none", "right_angles"], default="none")
     parser.add_argument("--budget-gb", type=float, help="write no larger array than this")
@@ -55,8 +60,8 @@ def choose_images(arguments: argparse.Namespace) -> list[tuple[str, bool]]:
     chosen = []
     if arguments.train:
         chosen += [(row["id"], True) for row in index if row["split"] == "train"]
-    if arguments.subset:
-        chosen += [(row["id"], True) for row in read_csv(arguments.subset)]
+    drawn = dict.fromkeys(row["id"] for path in arguments.subsets for row in read_csv(path))
+    chosen += [(name, True) for name in drawn]
     if arguments.test:
         chosen += [(row["id"], False) for row in index if row["split"] == "test"]
     return chosen
@@ -94,7 +99,6 @@ def compute(
 def run(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     runtime = start(arguments.device, arguments.precision, arguments.threads)
-    kinds = ["plain", *(["masked"] if arguments.masked else [])]
     source = open_pictures([arguments.images, *([arguments.masked] if arguments.masked else [])])
     encoder, _ = load_encoder(arguments.checkpoint, source.size)
     encoder.open_blocks(arguments.trained)
@@ -109,7 +113,8 @@ def run(arguments: argparse.Namespace) -> None:
         pictures=[
             (name, kind, drawn if trained else [0])
             for name, trained in choose_images(arguments)
-            for kind in kinds
+            for kind in ("plain", "masked")
+            if kind == "plain" or trained or arguments.masked_test
             if (name, kind) in source and block is not None
         ],
     )

@@ -1,17 +1,26 @@
 """Compare every arm with its baseline, as the run sheet names it, fraction by fraction.
 
-Writes a CSV with one row per arm, fraction, test set and metric (accuracy, macro_f1), replicate=mean, and one per
-replicate:
+Writes a CSV with one row per arm, fraction, test set and metric (accuracy, macro_f1, balanced_accuracy, mcc, nll,
+brier), replicate=mean, and one per replicate:
   arm, baseline, fraction, test_set, metric, replicate
-  replicates, units, images          sizes; a unit is a group (slide), or an image where there are few groups
-  difference, low, high, error, df   arm minus baseline in points, its interval of the level 1 - alpha, standard error
-                                     and degrees of freedom, from replicates and test images together
-  p_difference, p_equivalence        two-sided test of no difference; two one-sided tests of one of --margin or more
-  p_difference_holm, p_equivalence_holm   adjusted over all arms and fractions of that metric and test set
-  equivalent, verdict                better | worse | equivalent within <margin> | undecided; by the adjusted p values
-  needed_replicates, needed_images   of an undecided one: how many would decide if the difference seen is the true one
-  only_arm, only_baseline, p_mcnemar images that only one of the two classified rightly; exact McNemar
-                                     test, per replicate
+  replicates, units, effective_units, images
+                                     sizes; a unit is a slide, or an image of which none is known; effective: of
+                                     units of unequal size, how many equal ones they are worth
+  difference, low, high, error, critical
+                                     arm minus baseline (in points; nll and brier as they are), its interval of the
+                                     level 1 - alpha, standard error and critical value, from replicates and test
+                                     images together
+  p_difference                       two-sided test of no difference, as it is
+of the metric of --primary alone:
+  p_difference_holm                  adjusted over all arms and fractions of that test set
+  p_equivalence, p_equivalence_holm  two one-sided tests of a difference of --margin or more
+  equivalent, verdict                better | worse | equivalent within <margin> | undecided, by the adjusted p values;
+                                     or no verdict, and state says why
+  detectable, detectable_low, detectable_high
+                                     the smallest true difference that would have been found with a chance of 80 %, at
+                                     the measured variances; an interval that tells how well these are known
+and per replicate:
+  only_arm, only_baseline, p_mcnemar images that only one of the two classified rightly; exact McNemar test
   state                              what limits the comparison, or why there is none
 See docs/statistics.md.
 """
@@ -21,28 +30,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fewlabels.core.cli import make_parser, run_script
-from fewlabels.core.files import write_csv
-from fewlabels.core.run_sheet import Run, cells, read_run_sheet, tabled
+from fewlabels.core.files import read_csv, write_csv
+from fewlabels.core.run_sheet import cells, read_run_sheet, tabled
 from fewlabels.statistics.comparison import (
     METRICS,
     Comparison,
     compare,
     decide,
     difference_rows,
+    measure,
     obstacle,
 )
-from fewlabels.statistics.evaluation import Row, Scored, score
-from fewlabels.statistics.predictions import (
-    add_test_set_arguments,
-    read_predictions,
-    test_set_groups,
-)
+from fewlabels.statistics.evaluation import Row
+from fewlabels.statistics.predictions import add_test_set_arguments, test_set_groups
+from fewlabels.statistics.scored_runs import Cells, Scores, TrainedOn, load, shared_pool
 
 COLUMNS = [
     *("arm", "baseline", "fraction", "test_set", "metric", "replicate"),
-    *("replicates", "units", "images", "difference", "low", "high", "error", "df"),
+    *("replicates", "units", "effective_units", "images"),
+    *("difference", "low", "high", "error", "critical"),
     *("p_difference", "p_difference_holm", "p_equivalence", "p_equivalence_holm"),
-    *("equivalent", "verdict", "needed_replicates", "needed_images"),
+    *("equivalent", "verdict", "detectable", "detectable_low", "detectable_high"),
     *("only_arm", "only_baseline", "p_mcnemar", "state"),
 ]
 
@@ -52,68 +60,92 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--results", required=True, help="folder with predictions/")
     add_test_set_arguments(parser)
     parser.add_argument("--runs", required=True, help="CSV of list_runs")
+    parser.add_argument("--labels", required=True, help="CSV of count_labels")
+    parser.add_argument(
+        "--primary", choices=METRICS[:4], default="accuracy", help="the metric of the verdicts"
+    )
+    parser.add_argument(
+        "--training-pool",
+        choices=["this", "any"],
+        default="this",
+        help="any: intervals and verdicts hold for other pools of training images, too",
+    )
     parser.add_argument("--alpha", type=float, default=0.05, help="family-wise error rate")
     parser.add_argument("--margin", type=float, default=1.0, help="of equivalence, in points")
     parser.add_argument("--comparisons", required=True, help="CSV to write")
     return parser
 
 
-#: (arm, fraction) -> its runs, and their scores on one test set; None for a diverged one.
-Cells = dict[tuple[str, str], list[Run]]
-Scores = dict[tuple[str, str], list[Scored | None]]
+class Family:
+    """The comparisons of one test set: all arms and fractions.
 
+    Args:
+        pool: how many training images there are, if the results are to hold for other pools of them; else None.
+    """
 
-def load(results: Path, runs: Cells, test_set: str, groups: dict[str, str]) -> Scores:
-    """Score every run on one test set; ``groups``: id -> slide."""
+    def __init__(
+        self,
+        runs: Cells,
+        scores: Scores,
+        test_set: str,
+        trained_on: TrainedOn,
+        pool: int | None,
+    ) -> None:
+        self.runs, self.scores, self.test_set = runs, scores, test_set
+        self.trained_on, self.pool = trained_on, pool
 
-    def score_of(run: Run) -> Scored | None:
-        predictions = read_predictions(results / run.path("predictions", test_set=test_set))
-        return None if predictions.diverged else score(predictions, groups)
-
-    return {cell: [score_of(run) for run in members] for cell, members in runs.items()}
-
-
-def family(
-    runs: Cells, scores: Scores, test_set: str, metric: str
-) -> tuple[list[Comparison], list[Row]]:
-    """All comparisons of one metric and test set, and the rows of their replicates."""
-    comparisons, single = [], []
-    for (arm, fraction), members in runs.items():
-        baseline = members[0].baseline
-        if (baseline, fraction) not in runs:
-            continue
-        common = {
-            **{"arm": arm, "baseline": baseline, "fraction": fraction},
-            **{"test_set": test_set, "metric": metric},
-        }
-        mine, other = scores[arm, fraction], scores[baseline, fraction]
-        replicates = [run.replicate for run in members]
-        same_seeds = replicates == [run.replicate for run in runs[baseline, fraction]]
-        reason = obstacle(mine, other) if same_seeds else "seeds differ: not compared"
-        if reason:
-            found = Comparison({"state": reason})
-        else:
-            arms, baselines = (
-                [scored for scored in side if scored is not None] for side in (mine, other)
-            )
-            found = compare(arms, baselines, metric)
-            rows = difference_rows(arms, baselines, replicates, metric)
-            single += [common | row for row in rows]
-        found.row = {**common, "replicate": "mean", **found.row}
-        comparisons.append(found)
-    return comparisons, single
+    def compare(self, metric: str) -> tuple[list[Comparison], list[Row]]:
+        """All comparisons of one metric, and the rows of their replicates."""
+        comparisons, single = [], []
+        first_of: dict[tuple, Comparison] = {}
+        for (arm, fraction), members in self.runs.items():
+            baseline = members[0].baseline
+            if (baseline, fraction) not in self.runs:
+                continue
+            common = {
+                **{"arm": arm, "baseline": baseline, "fraction": fraction},
+                **{"test_set": self.test_set, "metric": metric},
+            }
+            mine, other = self.scores[arm, fraction], self.scores[baseline, fraction]
+            replicates = [run.replicate for run in members]
+            same_seeds = replicates == [run.replicate for run in self.runs[baseline, fraction]]
+            reason = obstacle(mine, other) if same_seeds else "seeds differ: not compared"
+            if reason:
+                found = Comparison({"state": reason})
+            else:
+                arms, baselines = (
+                    [scored for scored in side if scored is not None] for side in (mine, other)
+                )
+                training = self.trained_on.of(arm, fraction)
+                found = compare(arms, baselines, metric, shared_pool(training, self.pool))
+                first = first_of.setdefault((arm, training.hashes), found)
+                found.same_as = None if first is found else first
+                if found.estimate:
+                    rows = difference_rows(arms, baselines, replicates, metric)
+                    single += [common | row for row in rows]
+            found.row = {**common, "replicate": "mean", **found.row}
+            comparisons.append(found)
+        return comparisons, single
 
 
 def run(arguments: argparse.Namespace) -> None:
     groups = test_set_groups(arguments)
     runs = cells(tabled(read_run_sheet(arguments.runs)))
+    trained_on = TrainedOn(read_csv(arguments.labels))
+    pool = None
+    if arguments.training_pool == "any":
+        pool = sum(row["split"] == "train" for row in read_csv(arguments.index))
     means: list[Row] = []
     replicates: list[Row] = []
     for test_set in groups:
         scores = load(Path(arguments.results), runs, test_set, groups[test_set])
+        family = Family(runs, scores, test_set, trained_on, pool)
         for metric in METRICS:
-            comparisons, single = family(runs, scores, test_set, metric)
-            decide(comparisons, arguments.alpha, arguments.margin)
+            comparisons, single = family.compare(metric)
+            if metric == arguments.primary:
+                decide(comparisons, arguments.alpha, arguments.margin)
+            else:
+                measure(comparisons, arguments.alpha)
             means += [item.row for item in comparisons]
             replicates += single
     write_csv(arguments.comparisons, COLUMNS, [*means, *replicates])

@@ -3,9 +3,10 @@
 Writes a CSV with one row per image: id, label, mask (1 where the subset uses the image's mask), part (train, or
 validation: not trained on, but used to choose the epoch; see --validation-share and fewlabels/data/subsets.py).
 Drawn: nested and stratified, floor(fraction x images) images and floor(fraction x masks) masks of each class,
-at least one image of each (see fewlabels/data/subsets.py). Given (--given-folder): the images whose class and file
-name stand in the training folders of <given folder>, in the layout of the full set, with the masks that stand there;
-the seed plays no part. Each must be the same picture as in the full set.
+at least one image of each; or, with --fraction 5perclass, five of each class, or all where there are fewer
+(see fewlabels/data/subsets.py). Given (--given-folder), in per cent alone: the images whose class and file name stand
+in the training folders of <given folder>, in the layout of the full set, with the masks that stand there; the seed
+plays no part. Each must be the same picture as in the full set.
 Masks that are not applied (--masked-table: those without foreground) count as none.
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv, write_csv
+from fewlabels.core.fractions import check_fraction, fraction_text, per_class_of
 from fewlabels.data.datasets import scan_dataset
 from fewlabels.data.given_subsets import match_given, require_settled, share_problems
 from fewlabels.data.layouts import Layout
@@ -28,7 +30,7 @@ from fewlabels.data.subsets import draw_subset, mark_validation
 def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
     parser.add_argument("--index", required=True, help="CSV of index_images")
-    parser.add_argument("--fraction", required=True, help="per cent, in (0, 100]")
+    parser.add_argument("--fraction", required=True, help="per cent, in (0, 100], or <k>perclass")
     parser.add_argument("--seed", type=int, default=0, help="of the replicate")
     parser.add_argument("--given-folder", default="", help="take the images named there; else draw")
     parser.add_argument(
@@ -77,9 +79,10 @@ def training_part(layout: Layout | None, folder: Path) -> Layout:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    fraction = float(arguments.fraction)
-    if not 0 < fraction <= 100:
-        raise UserError(f"--fraction {arguments.fraction}: must lie in (0, 100]")
+    try:
+        check_fraction(arguments.fraction)
+    except UserError as error:
+        raise UserError(f"--fraction {error}") from None
     index = read_csv(arguments.index)
     if arguments.masked_table:
         table = read_csv(arguments.masked_table)
@@ -88,6 +91,10 @@ def run(arguments: argparse.Namespace) -> None:
     train = [row for row in index if row["split"] == "train"]
     if arguments.given_folder:
         folder = Path(arguments.given_folder)
+        if per_class_of(arguments.fraction) is not None:
+            raise UserError(
+                f"--fraction {arguments.fraction}: {folder} is a given subset, and these are in per cent"
+            )
         layout = training_part(arguments.layout, folder)
         scan = scan_dataset(folder, layout, key=arguments.key)
         subset, problems = match_given(index, scan, folder)
@@ -101,7 +108,11 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         subset = draw_subset(train, arguments.fraction, arguments.seed)
     slide_of = {row["id"]: row for row in train} if arguments.keep_slides_whole else None
-    subset = mark_validation(subset, arguments.validation_share, arguments.seed, slide_of)
+    try:
+        subset = mark_validation(subset, arguments.validation_share, arguments.seed, slide_of)
+    except UserError as error:
+        place = f"subsets.validation_share, at {fraction_text(arguments.fraction)}"
+        raise UserError(f"{place}: {error}, or take this fraction out") from None
     for label, count in sorted(Counter(row["label"] for row in subset).items()):
         masks = sum(row["mask"] == "1" for row in subset if row["label"] == label)
         logging.info("%s: %d images, %d masks", label, count, masks)

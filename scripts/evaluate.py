@@ -2,17 +2,32 @@
 
 Writes a CSV with one row per model and metric:
   arm, fraction, replicate, test_set, selection, metric, value, n, low, high, interval, state
-  replicate  a seed, or mean: the mean over all replicates, never over fewer than were run
+  replicate  a seed; mean: over all replicates, never over fewer than were run; with three or more, for the metrics
+             from accuracy to kappa also median, iqm (interquartile mean: without the lowest and the highest quarter)
+             and minimum
   test_set   test: the target's own test images; else the name of an external set
   selection  last, or, with --selection validation where there were enough images for it, validation: the epoch of the
              predictions; best_test: the epoch that is best on the test images, as published (metrics accuracy, epoch,
              and optimism = best minus that of the predictions)
-  metric     per cent: accuracy, macro_f1, balanced_accuracy, mcc, kappa, {precision,recall,f1}_<class>, macro_auroc,
-             ece, ece_scaled, optimism; as they are: nll, nll_scaled, brier, brier_scaled, temperature, epoch
-  n          test images; empty where replicate=mean
-  low, high  interval of the level 1 - alpha, by the method in the column interval: wilson, bootstrap_groups,
-             bootstrap_images, combined_groups or combined_images (replicates and test images together)
-  state      why a value is missing (diverged, no validation predictions, ...) or not as asked for
+  metric     per cent: accuracy, macro_f1, balanced_accuracy, mcc, kappa, {precision,recall,f1}_<class>,
+             calibration_error (root mean square, debiased, over bins of equal mass), macro_auroc, optimism; as they
+             are: nll, brier, temperature, epoch; behind temperature, and scaled by it, nll_scaled, brier_scaled,
+             calibration_error_scaled
+  n          test images; empty where replicate is no seed
+  low, high  interval of the level 1 - alpha, by the method in the column interval
+             of a run: wilson (accuracy, recall, precision, and balanced_accuracy as a mean of recalls) or, where units
+             are slides, wilson_groups (but balanced_accuracy); bootstrap_images (within classes) or bootstrap_groups of
+             all others but calibration_error and what is scaled
+             of a mean: combined_images or combined_groups: replicates and test images together, of accuracy, macro_f1,
+             balanced_accuracy (Wilson's form), mcc, kappa, nll, brier (t); wilson, wilson_groups: of one run's accuracy
+  state      why a value is missing (diverged, no validation predictions, ...), or, beside a value:
+             no interval: ...               fewer than 10 test images of a class that the metric hangs on, fewer than 20
+                                            units to resample or 5 to take a mean over, no spread, ...
+             outlier among replicates       accuracy beyond Tukey's outer fences of five replicates or more
+             learnt nothing: ...            accuracy not above that of the test set's most frequent class
+             fitted on the images that chose the epoch
+                                            temperature, and what it scales
+             too few images for validation  so the run is of its last epoch
 The arms `majority` (always the most frequent training class) and those of --baseline-predictions are baselines without
 training. A second CSV holds the confusion matrices: arm, fraction, replicate, test_set, label, predicted, images.
 """
@@ -34,10 +49,11 @@ from fewlabels.statistics.evaluation import (
     confusion_rows,
     history_rows,
     matrix_metric_rows,
-    mean_rows,
+    noted,
     prediction_rows,
     score,
 )
+from fewlabels.statistics.over_replicates import marked_rows, mean_rows
 from fewlabels.statistics.predictions import (
     Predictions,
     add_test_set_arguments,
@@ -46,6 +62,7 @@ from fewlabels.statistics.predictions import (
     read_predictions,
     test_set_groups,
 )
+from fewlabels.statistics.scored_runs import TrainedOn, shared_pool
 
 COLUMNS = [
     *("arm", "fraction", "replicate", "test_set", "selection", "metric", "value", "n"),
@@ -64,6 +81,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--baseline-predictions", nargs="*", default=[], help="NAME=CSV with id, label, predicted"
     )
     parser.add_argument("--selection", choices=["last", "validation"], default="last")
+    parser.add_argument("--labels", help="CSV of count_labels")
+    parser.add_argument(
+        "--training-pool",
+        choices=["this", "any"],
+        default="this",
+        help="any: intervals of means hold for other pools of training images, too; needs --labels",
+    )
     parser.add_argument("--alpha", type=float, default=0.05, help="1 - level of the intervals")
     parser.add_argument("--bootstrap", type=int, default=1000, help="resampled test sets")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
@@ -143,7 +167,7 @@ class Evaluation:
         if scored and validation and validation.diverged:
             # Without images, though the run is complete.
             common["selection"] = "last"
-            rows = [{**row, "state": row.get("state") or FELL_BACK} for row in rows]
+            rows = [row if row["value"] is None else noted(row, FELL_BACK) for row in rows]
         if scored:
             key = tuple(model.place[name] for name in ("arm", "fraction", "test_set"))
             self.runs.setdefault(key, []).append(scored)
@@ -173,6 +197,23 @@ class Evaluation:
         self.add({**common, "selection": "last"}, rows, scored)
 
 
+def shared_pools(
+    arguments: argparse.Namespace, index: list[dict[str, str]]
+) -> dict[tuple[str, str], float]:
+    """(arm, fraction) -> the share of all training images that its runs draw; empty with --training-pool this.
+
+    Raises:
+        UserError: it is any and --labels is missing.
+    """
+    if arguments.training_pool == "this":
+        return {}
+    if not arguments.labels:
+        raise UserError("--training-pool any needs --labels, the table of count_labels")
+    pool = sum(row["split"] == "train" for row in index)
+    trained_on = TrainedOn(read_csv(arguments.labels))
+    return {cell: shared_pool(trained_on.of(*cell), pool) for cell in trained_on.members}
+
+
 def run(arguments: argparse.Namespace) -> None:
     evaluation = Evaluation(arguments)
     folder = Path(arguments.results)
@@ -181,7 +222,10 @@ def run(arguments: argparse.Namespace) -> None:
     for test_set in sets:
         for trained in tabled(read_run_sheet(arguments.runs)):
             evaluation.model(trained_model(folder, trained, test_set), sets[test_set])
-    evaluation.rows += mean_rows(evaluation.rows, evaluation.runs, evaluation.settings)
+    evaluation.rows = marked_rows(evaluation.rows, evaluation.runs)
+    evaluation.rows += mean_rows(
+        evaluation.rows, evaluation.runs, evaluation.settings, shared_pools(arguments, index)
+    )
     majority = majority_class([row["label"] for row in index if row["split"] == "train"])
     test = {row["id"]: row["label"] for row in index if row["split"] == "test"}
     evaluation.baseline("majority", score(constant_predictions(test, majority), sets[OWN_TEST_SET]))

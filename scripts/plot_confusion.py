@@ -11,6 +11,7 @@ import numpy as np
 
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.files import read_csv
+from fewlabels.core.fractions import of_labels
 from fewlabels.core.run_sheet import OWN_TEST_SET, cells, read_run_sheet, runs_of_arm, tabled
 from fewlabels.reporting.confusion_figure import ConfusionPanel, confusion_matrices
 
@@ -47,9 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
         line = []
         for (_, fraction), members in cells(runs).items():
             chosen = [r for r in rows if (r["test_set"], r["fraction"]) == (test_set, fraction)]
-            title = f"{fraction} % of labels" + (
-                "" if test_set == OWN_TEST_SET else f", {test_set}"
-            )
+            title = of_labels(fraction) + ("" if test_set == OWN_TEST_SET else f", {test_set}")
             line.append(panel(chosen, title, len(members)))
         grid.append(line)
     confusion_matrices(arguments.figure, arguments.title, grid)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.files import read_csv
+from fewlabels.core.fractions import of_labels
 from fewlabels.core.run_sheet import read_run_sheet, runs_of_arm, tabled
 from fewlabels.reporting.figures import training_curves
 
@@ -24,7 +25,7 @@ def run(arguments: argparse.Namespace) -> None:
     panels: dict[str, list] = {}
     for run in runs_of_arm(tabled(read_run_sheet(arguments.runs)), arguments.arm):
         history = read_csv(Path(arguments.results) / run.path("history"))
-        panels.setdefault(f"{run.fraction} % of labels", []).append(history)
+        panels.setdefault(of_labels(run.fraction), []).append(history)
     training_curves(arguments.figure, arguments.title, list(panels.items()))
 
 

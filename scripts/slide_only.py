@@ -3,11 +3,14 @@
 A test image gets the most frequent class of its slide among the training images; an image of another slide,
 or of none, gets the most frequent class of all. What this reaches above the majority, a network may reach by
 recognising slides (their stain, their light) in place of cells.
-Writes predictions (id, label, predicted, one row per test image) and a table: control, metric, value
-  majority            the most frequent training class for every image
-  slide_only          as above
-  slide_leave_one_out each test image from the other test images of its slide: were every slide known, as good as that
-with accuracy and balanced accuracy in per cent, and how many slides and images there are.
+Writes predictions (id, label, predicted, one row per test image) and a table: control, metric, value, state
+  majority      the most frequent training class for every image
+  slide_only    as above
+with accuracy and balanced accuracy in per cent;
+  slides        whether slides tell classes: p_permutation of "an image's slide does not tell its class", labels
+                permuted within train and within test, and Cramer's V of each, 0 (nothing) to 1 (all), corrected for
+                bias; state says why there is no value
+and how many slides and images there are.
 """
 
 import argparse
@@ -22,9 +25,14 @@ from fewlabels.data.slides import (
     check_slides,
     majority,
     predict_from_slides,
-    predict_left_out,
     slides_of,
 )
+from fewlabels.statistics.slide_classes import cramers_v, obstacle, p_permutation, table_of
+
+COLUMNS = ["control", "metric", "value", "state"]
+#: Of the permutations.
+SEED = 0
+Row = dict[str, str]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -34,6 +42,27 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--predictions", required=True, help="CSV to write")
     parser.add_argument("--table", required=True, help="CSV to write")
     return parser
+
+
+def association_rows(train: Sequence[Row], test: Sequence[Row]) -> list[dict]:
+    """Whether slides tell classes, by the images whose slide is known."""
+    tables = {}
+    for split, rows in (("train", train), ("test", test)):
+        known = [row for row in rows if row["slide"]]
+        tables[split] = table_of([row["slide"] for row in known], [row["label"] for row in known])
+    reasons = {split: obstacle(table) for split, table in tables.items()}
+    p = p_permutation(tables.values(), SEED)
+    why = "; ".join(f"{split}: {reason}" for split, reason in reasons.items())
+    found = [("p_permutation", p, "" if p is not None else why)]
+    found += [
+        (f"cramers_v_{split}", cramers_v(table), reasons[split]) for split, table in tables.items()
+    ]
+    for name, value, reason in found:
+        logging.info("slides, %s: %s", name, reason if value is None else f"{value:.4f}")
+    return [
+        {"control": "slides", "metric": name, "value": value, "state": reason}
+        for name, value, reason in found
+    ]
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -46,7 +75,6 @@ def run(arguments: argparse.Namespace) -> None:
     predicted = {
         "majority": [majority(train_labels)] * len(test),
         "slide_only": predict_from_slides(train_labels, train_slides, slides),
-        "slide_leave_one_out": predict_left_out(labels, slides),
     }
     rows = []
     by_class = {"labels": sorted(set(labels)), "average": "macro", "zero_division": 0}
@@ -56,6 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
         logging.info("%s: accuracy %.2f, balanced accuracy %.2f", control, accuracy, balanced)
         rows.append({"control": control, "metric": "accuracy", "value": accuracy})
         rows.append({"control": control, "metric": "balanced_accuracy", "value": balanced})
+    rows += association_rows(train, test)
     known = {row["slide"] for row in train if row["slide"]}
     counts = {
         "test_images": len(test),
@@ -70,7 +99,7 @@ def run(arguments: argparse.Namespace) -> None:
         "test_groups": len(set(slides)),
     }
     rows += [{"control": "", "metric": name, "value": value} for name, value in counts.items()]
-    write_csv(arguments.table, ["control", "metric", "value"], rows)
+    write_csv(arguments.table, COLUMNS, rows)
     write_csv(
         arguments.predictions,
         ["id", "label", "predicted"],

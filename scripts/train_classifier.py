@@ -1,7 +1,8 @@
 """Train one classifier of the target: one arm, one fraction, one replicate.
 
 The arm's encoders are loaded from their checkpoints, their named blocks opened for updates, and a linear head is
-trained on their concatenated features. Masked images are used as --mask-use says, of the subset's own masks only.
+trained on their concatenated features. Masked images are used as --mask-use says, of the subset's own masks only;
+test and validation images are plain, unless --test-masks says that they are as the training images.
 What frozen blocks make of the images is taken from --features where those files hold it, else computed.
 The checkpoint and the per-image predictions on the test images are those of the last epoch, or, where the subset
 holds validation images, of the epoch that is best on these. A run whose loss is no longer finite ends well, but
@@ -33,6 +34,12 @@ from fewlabels.training.stored_rows import StoredRows
 def build_parser() -> argparse.ArgumentParser:
     parser = make_parser(__doc__)
     run_files.add_image_arguments(parser)
+    parser.add_argument(
+        "--test-masks",
+        choices=["off", "arm"],
+        default="off",
+        help="of test and validation images; arm: masked where --mask-use is replace",
+    )
     parser.add_argument("--subset", required=True, help="CSV of draw_subsets")
     parser.add_argument(
         "--encoders",
@@ -102,7 +109,8 @@ def run(arguments: argparse.Namespace) -> None:
         return image_set(pixels, labels, runtime, known)
 
     train_set = make_set(subset["train"], arguments.mask_use, drawn)
-    test_use = run_files.test_mask_use(arguments.mask_use)
+    in_training = run_files.test_mask_use(arguments.mask_use)
+    test_use = in_training if arguments.test_masks == "arm" else "off"
     evaluated = {"test": make_set(test, test_use, [0])}
     if subset["validation"]:
         evaluated["validation"] = make_set(subset["validation"], test_use, [0])

@@ -38,7 +38,8 @@ def options(wbc_data, resnet_weights, tmp_path_factory):
 def everything(options, wbc_data, tmp_path_factory):
     """All images, masked copies, all views."""
     path = tmp_path_factory.mktemp("features") / "all.npy"
-    assert call("cache_features", **options, **wbc_data.masked, **ALL_VIEWS, features=path) == 0
+    given = ALL_VIEWS | wbc_data.masked
+    assert call("cache_features", **options, **given, masked_test=True, features=path) == 0
     return path
 
 
@@ -86,6 +87,21 @@ def test_every_row_is_what_the_frozen_blocks_make_of_its_picture_and_view(
         assert not torch.allclose(found.roll(1, 0), expected, rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_masked_copies_of_test_images_are_there_if_asked_for(
+    options, checkpoints, wbc_data, tmp_path, asked
+):
+    small = {"encoder": "small", "checkpoint": checkpoints["small"], "trained": ["latent"]}
+    given = {**options, **small, **wbc_data.masked, **ALL_VIEWS}
+    given |= {"masked_test": True} if asked else {}
+    assert call("cache_features", **given, features=tmp_path / "a.npy") == 0
+    split_of = {row["id"]: row["split"] for row in wbc_data.index}
+    pictures = open_activations(tmp_path / "a.npy").header.pictures
+    found = {split_of[name] for name, kind, _ in pictures if kind == "masked"}
+    assert found == ({"train", "test"} if asked else {"train"})
+    assert sum(split_of[name] == "test" for name, kind, _ in pictures if kind == "plain") == 12
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize(
     ("encoder", "mask_use"),
@@ -127,16 +143,20 @@ def test_the_views_that_training_draws(options, wbc_data, tmp_path):
         ({"flips": True}, [0, 2, 4, 6]),
         ({"rotation": "right_angles"}, [0, 1, 2, 3]),
     ):
-        assert call("cache_features", **options, subset=rows, **drawn, features=path) == 0
+        assert call("cache_features", **options, subsets=[rows], **drawn, features=path) == 0
         assert [found for *_, found in open_activations(path).header.pictures] == [views] * 2
 
 
-def test_a_subset_alone(options, wbc_data, tmp_path):
-    name = next(row["id"] for row in wbc_data.index if row["split"] == "train")
-    write_csv(tmp_path / "s.csv", ["id"], [{"id": name}])
+def test_subsets_alone_and_each_of_their_images_once(options, wbc_data, tmp_path):
+    names = [row["id"] for row in wbc_data.rows("train")]
+    paths = [tmp_path / "one.csv", tmp_path / "other.csv"]
+    for path, chosen in zip(paths, (names[:2], names[1:4]), strict=True):
+        write_csv(path, ["id"], [{"id": name} for name in chosen])
     path = tmp_path / "a.npy"
-    assert call("cache_features", **options, subset=tmp_path / "s.csv", features=path) == 0
-    assert open_activations(path).header.pictures == [[name, "plain", [0]]]
+    for given, expected in ((paths[:1], names[:2]), (paths, names[:4])):
+        assert call("cache_features", **options, subsets=given, features=path) == 0
+        pictures = open_activations(path).header.pictures
+        assert pictures == [[name, "plain", [0]] for name in expected]
 
 
 def test_over_the_budget(options, tmp_path):

@@ -1,14 +1,13 @@
-"""Verdicts: exact tests, Holm, degenerate cases, and error rates in simulated tables."""
-
-from unittest.mock import patch
+"""Verdicts: exact tests, Holm, degenerate cases. Error rates: test_error_rates.py."""
 
 import numpy as np
 import pytest
 from builders import predictions_of
-from statsmodels.stats.multitest import multipletests
+from scipy.stats import norm
 
 from fewlabels.statistics.comparison import (
     BETTER,
+    NO_VERDICT,
     UNDECIDED,
     WORSE,
     Comparison,
@@ -19,7 +18,7 @@ from fewlabels.statistics.comparison import (
     obstacle,
 )
 from fewlabels.statistics.evaluation import Scored, score
-from fewlabels.statistics.variance_components import two_way
+from fewlabels.statistics.variance_components import Estimate
 
 
 def run(right: str) -> Scored:
@@ -59,10 +58,97 @@ def test_exact_mcnemar(gained, lost, p):
     assert found["p_mcnemar"] == pytest.approx(p, abs=5e-5)
 
 
+def family(
+    *found: tuple[float, float], obstacles: dict[int, str] | None = None
+) -> list[Comparison]:
+    """Comparisons with these differences and standard errors, of so many units that t is normal."""
+    return [
+        Comparison(
+            {"state": "", "fraction": f"{place}"},
+            Estimate(difference, error, 5, 10**7, 10**7, 0.0),
+            (obstacles or {}).get(place, ""),
+        )
+        for place, (difference, error) in enumerate(found)
+    ]
+
+
+def with_p(*values: float) -> list[Comparison]:
+    """Comparisons whose test of no difference has these p values, of differences above 0."""
+    return family(*((float(norm.isf(p / 2)), 1.0) for p in values))
+
+
 def test_holm_by_hand():
     """.01, .02, .03, .04 by Holm: 4 x .01, 3 x .02, then no less than those: .06, .06."""
-    adjusted = multipletests([0.01, 0.04, 0.03, 0.02], method="holm")[1]
-    assert adjusted == pytest.approx([0.04, 0.06, 0.06, 0.06])
+    found = with_p(0.01, 0.04, 0.03, 0.02)
+    decide(found, 0.05, 1.0)
+    adjusted = [item.row["p_difference_holm"] for item in found]
+    assert adjusted == pytest.approx([0.04, 0.06, 0.06, 0.06], rel=1e-4)
+    assert [item.row["verdict"] for item in found] == [BETTER, UNDECIDED, UNDECIDED, UNDECIDED]
+
+
+@pytest.mark.parametrize(
+    ("alpha", "better"),
+    [
+        # Adjusted by Holm: .012, .036, .0396, .0396. Bonferroni: .012, .048, .0792, .132; Hochberg: .012, .033, .033,
+        # .033; unadjusted: .003, .012, .0198, .033.
+        (0.05, 4),
+        (0.038, 2),
+        (0.035, 1),
+        (0.0125, 1),
+        (0.0115, 0),
+    ],
+)
+def test_decisions_that_tell_holm_from_its_neighbours(alpha, better):
+    found = with_p(0.0198, 0.003, 0.033, 0.012)
+    decide(found, alpha, 1.0)
+    assert sum(item.row["verdict"] == BETTER for item in found) == better
+
+
+def test_equivalence_is_adjusted_by_itself():
+    """Errors 1, differences 0: margins of 2.5 give .0062 each, x 3; a difference that is sure changes nothing there."""
+    found = family((0.0, 1.0), (0.0, 1.0), (9.0, 1.0))
+    decide(found, 0.05, 2.5)
+    assert [item.row["verdict"] for item in found] == ["equivalent within 2.5"] * 2 + [BETTER]
+    p = norm.sf(2.5)
+    assert found[0].row["p_equivalence"] == pytest.approx(p, rel=1e-4)
+    assert found[0].row["p_equivalence_holm"] == pytest.approx(3 * p, rel=1e-4)
+    # 3 x .0062 = .0186, and .05 / 3 < .0186.
+    for alpha, same in ((0.019, "true"), (0.018, "false")):
+        found = family((0.0, 1.0), (0.0, 1.0), (9.0, 1.0))
+        decide(found, alpha, 2.5)
+        assert found[0].row["equivalent"] == same
+    found = family((0.0, 1.0), (0.0, 1.0), (9.0, 1.0))
+    decide(found, 0.05, 1.5)
+    assert found[0].row["verdict"] == UNDECIDED
+
+
+def test_what_can_have_no_verdict_is_not_of_the_family():
+    """Two tests, not three: .02 and .03 become .04 and .04."""
+    found = with_p(0.02, 1e-9, 0.03)
+    found[1].obstacle = "one replicate: ..."
+    decide(found, 0.05, 1.0)
+    assert [item.row["verdict"] for item in found] == [BETTER, NO_VERDICT, BETTER]
+    assert found[0].row["p_difference_holm"] == pytest.approx(0.04, rel=1e-4)
+    assert "p_difference_holm" not in found[1].row
+    assert found[1].row["state"] == "one replicate: ..."
+    assert found[1].row["low"] < found[1].row["difference"] < found[1].row["high"]
+
+
+def test_the_same_training_images_count_once():
+    found = with_p(0.02, 0.02, 0.03)
+    found[1].same_as = found[0]
+    decide(found, 0.05, 1.0)
+    adjusted = [item.row["p_difference_holm"] for item in found]
+    assert adjusted == pytest.approx([0.04, 0.04, 0.04], rel=1e-4)
+    assert [item.row["verdict"] for item in found] == [BETTER] * 3
+    assert found[1].row["state"] == "same training images as 0 %: counted once"
+
+
+def test_what_was_detectable_is_that_of_holms_first_step():
+    """Four tests at .05: .0125 two-sided, z 2.498; a power of 80 %: z .842; errors of 2."""
+    found = family((0.5, 2.0), (0.5, 2.0), (0.5, 2.0), (0.5, 2.0))
+    decide(found, 0.05, 1.0)
+    assert found[0].row["detectable"] == pytest.approx(2 * (2.4977 + 0.8416), rel=1e-4)
 
 
 def test_a_clear_difference_and_its_sign():
@@ -77,7 +163,7 @@ def test_a_clear_difference_and_its_sign():
     assert better["difference"] == pytest.approx(40, abs=6)
     assert better["low"] == pytest.approx(-worse["high"])
     assert better["equivalent"] == "false"
-    assert "needed_images" not in better
+    assert better["detectable"] == pytest.approx(worse["detectable"])
 
 
 def test_equal_runs_are_equivalent_given_enough_images():
@@ -87,7 +173,7 @@ def test_equal_runs_are_equivalent_given_enough_images():
     few = [run("1" * 20)] * 3
     (row,) = decided([(few, few)])
     assert row["verdict"] == UNDECIDED
-    assert "too few images" in row["state"]
+    assert row["state"] == "no image tells the two apart"
 
 
 def test_a_small_sure_difference_is_both():
@@ -96,15 +182,42 @@ def test_a_small_sure_difference_is_both():
     assert (row["verdict"], row["equivalent"]) == (BETTER, "true")
 
 
-def test_undecided_says_what_is_needed():
-    arm, baseline = [run("1" * 3 + "0" * 2 + "1" * 95)], [run("0" * 3 + "1" * 2 + "1" * 95)]
+@pytest.mark.parametrize(
+    ("replicates", "words"),
+    [(1, "one replicate: how far"), (2, "two replicates: how far"), (3, "")],
+)
+def test_few_replicates(replicates, words):
+    """One gives no verdict, however clear; two come with a warning."""
+    arm, baseline = [run("1" * 200)] * replicates, [run("01" * 100)] * replicates
     (row,) = decided([(arm, baseline)])
-    assert row["verdict"] == UNDECIDED
-    # d = 1 = the margin, so that only a difference can be shown. Variance of an image's difference in points:
-    # (5 x 100^2 - 100 x 1^2) / 99 = 504.04; t(.975) with 1938 degrees of freedom 1.9612: 504.04 x 1.9612^2 = 1938.7.
-    assert row["needed_images"] == 1939
-    assert row["needed_replicates"] is None
-    assert "one replicate" in row["state"]
+    assert row["state"].startswith(words) and bool(row["state"]) == bool(words)
+    assert row["verdict"] == (NO_VERDICT if replicates == 1 else BETTER)
+    assert ("p_difference_holm" in row) == (replicates > 1)
+    assert row["low"] < row["difference"] == 50 < row["high"]
+
+
+@pytest.mark.parametrize(("slides", "verdict"), [(4, NO_VERDICT), (5, BETTER), (20, BETTER)])
+def test_slides_are_the_units_however_few(slides, verdict):
+    """60 images; 5 effective slides are enough for a verdict where all fail alike."""
+    labels = "ab" * 30
+    groups = {f"{n:03}": f"s{n % slides}" for n in range(60)}
+
+    def scored(answers: str) -> Scored:
+        return score(predictions_of(labels, answers), groups)
+
+    # All wrong but for one image of each slide.
+    wrong = labels[:slides] + labels[slides:].translate(str.maketrans("ab", "ba"))
+    arm, baseline = [scored(labels)] * 3, [scored(wrong)] * 3
+    (row,) = decided([(arm, baseline)])
+    assert (row["units"], row["effective_units"]) == (slides, slides)
+    assert row["verdict"] == verdict
+    if verdict == NO_VERDICT:
+        assert row["state"] == "test images of only 4.0 effective slides"
+
+
+def test_a_metric_that_a_run_lacks_is_not_compared():
+    found = compare([run("1110")] * 3, [run("0111")] * 3, "nll")
+    assert (found.row, found.estimate) == ({"state": "no probabilities"}, None)
 
 
 def test_runs_that_cannot_be_compared():
@@ -126,105 +239,24 @@ def test_rows_of_replicates():
     assert "p_mcnemar" not in difference_rows(arm, baseline, ["1", "7"], "macro_f1")[0]
 
 
-# ------------------------------------------------------------------- error rates over simulated experiments
-REPLICATES, IMAGES, COMPARISONS, TABLES, ALPHA = 5, 200, 6, 400, 0.05
-#: Three standard errors of a share of .05 in so many tables.
-TOLERANCE = 3 * np.sqrt(0.05 * 0.95 / TABLES)
+@pytest.mark.parametrize(("alpha", "z"), [(0.05, 1.95996), (0.2, 1.28155)])
+def test_intervals_have_the_level_that_is_asked_for(alpha, z):
+    """Of one comparison, not of the family."""
+    found = family((3.0, 2.0), (0.0, 1.0))
+    decide(found, alpha, 1.0)
+    row = found[0].row
+    assert row["critical"] == pytest.approx(z, rel=1e-4)
+    assert (row["low"], row["high"]) == pytest.approx((3 - 2 * z, 3 + 2 * z), rel=1e-4)
+    # Two tests, each of them two-sided.
+    assert row["detectable"] == pytest.approx(2 * (norm.isf(alpha / 4) + norm.isf(0.2)), rel=1e-3)
 
 
-def simulate(generator: np.random.Generator, shift: float, tables: int = TABLES) -> np.ndarray:
-    """Differences of tables in which subsets, initialisations and images are all redrawn.
-
-    The probability that an arm is right on an image is a sum of effects, drawn anew for every table: of the image, of
-    the subset (shared by the arms), of the arm's initialisation, of arm and image, and of ``shift`` for the arm.
-
-    Returns:
-        -100, 0 or 100 per image, float (tables, COMPARISONS, REPLICATES, IMAGES).
-    """
-
-    def effect(size: float, replicates: int, images: int) -> np.ndarray:
-        shape = (tables, COMPARISONS, replicates, images)
-        return generator.normal(0, size, shape).astype(np.float32)
-
-    common = effect(0.12, 1, IMAGES) + effect(0.04, REPLICATES, 1)
-    right = []
-    for extra in (shift, 0.0):
-        own = effect(0.02, REPLICATES, 1) + effect(0.2, 1, IMAGES)
-        chance = 0.75 + common + own + np.float32(extra)
-        right.append(generator.random(chance.shape, dtype=np.float32) < chance)
-    return 100 * (right[0].astype(float) - right[1])
-
-
-def verdicts(tables: np.ndarray, margin: float = 1.0) -> list[list[dict]]:
-    """Rows of each table, by the code that the workflow runs."""
-    found = []
-    # What takes nearly all of the time and plays no part in a verdict: statsmodels collects garbage in every call, and
-    # what would be needed for a decision is searched for (its tests are in test_variance_components.py).
-    unneeded = patch("fewlabels.statistics.comparison.needed", return_value=(None, None))
-    with patch("gc.collect"), unneeded:
-        for table in tables:
-            family = [Comparison({"state": ""}, two_way(data.mean(1), data)) for data in table]
-            decide(family, ALPHA, margin)
-            found.append([item.row for item in family])
-    return found
-
-
-def share_of_tables(found: list[list[dict]], key: str, *wanted: str) -> float:
-    return float(np.mean([any(row[key] in wanted for row in table) for table in found]))
-
-
-@pytest.fixture(scope="module")
-def equal_tables() -> np.ndarray:
-    return simulate(np.random.default_rng(20), 0.0)
-
-
-@pytest.fixture(scope="module")
-def of_equal_arms(equal_tables) -> list[list[dict]]:
-    return verdicts(equal_tables)
-
-
-def test_equal_arms_are_seldom_called_better_or_worse(of_equal_arms, equal_tables):
-    ours = share_of_tables(of_equal_arms, "verdict", BETTER, WORSE)
-    assert ours <= ALPHA
-
-    # Without the floor of MS_R, as published, on the same tables: more than alpha, and than ours.
-    def without_floor(first: float, second: float) -> float:
-        return max(first, second) if second == 0 else first
-
-    with patch("fewlabels.statistics.variance_components.max", without_floor, create=True):
-        published = share_of_tables(verdicts(equal_tables), "verdict", BETTER, WORSE)
-    assert published > max(ALPHA, 2 * ours)
-
-
-def test_intervals_cover_the_true_difference(of_equal_arms):
-    rows = [row for table in of_equal_arms for row in table]
-    missed = np.mean([not row["low"] <= 0 <= row["high"] for row in rows])
-    # No more than the level says, and not far less: an interval of any width would do that.
-    assert 0.01 < missed <= ALPHA + 3 * np.sqrt(0.05 * 0.95 / len(rows))
-
-
-def test_forgetting_the_images_or_the_replicates_would_be_seen(equal_tables):
-    """The simulation tells a wrong analysis: t tests over replicates alone, and over all cells as if independent."""
-    means = equal_tables.mean(-1)
-    over_replicates = means.mean(-1) / (means.std(-1, ddof=1) / np.sqrt(REPLICATES))
-    cells = equal_tables.reshape(*equal_tables.shape[:2], -1)
-    over_cells = cells.mean(-1) / (cells.std(-1, ddof=1) / np.sqrt(cells.shape[-1]))
-    # t(.975) with 4 degrees of freedom, and z.
-    assert np.mean(abs(over_replicates) > 2.776) > 2 * ALPHA
-    assert np.mean(abs(over_cells) > 1.96) > 2 * ALPHA
-
-
-def test_a_difference_of_many_points_is_mostly_found():
-    # Somewhat less than 15 points: chances above 1 add nothing.
-    found = verdicts(simulate(np.random.default_rng(21), 0.15, 60))
-    rows = [row for table in found for row in table]
-    assert np.mean([row["verdict"] == BETTER for row in rows]) > 0.6
-    assert not any(row["verdict"] == WORSE for row in rows)
-
-
-def test_a_difference_of_the_margin_is_seldom_called_equivalent(equal_tables):
-    """Shifted by the margin, every claim of equivalence is wrong; unshifted, with a wide margin, most are right."""
-    wrong = verdicts(equal_tables + 8, 8)
-    assert share_of_tables(wrong, "equivalent", "true") <= ALPHA + TOLERANCE
-    right = verdicts(equal_tables[:60], 15)
-    assert np.mean([row["equivalent"] == "true" for table in right for row in table]) > 0.6
+def test_slides_of_unequal_size_are_worth_fewer_equal_ones():
+    """Six slides of 10, 2, 2, 2, 2, 2 images: 20^2 / (100 + 5 x 4) = 3.3 of equal size."""
+    groups = {f"{n:03}": "big" if n < 10 else f"s{n % 5}" for n in range(20)}
+    right, wrong = (score(predictions_of("ab" * 10, both * 10), groups) for both in ("ab", "ba"))
+    found = compare([right] * 3, [wrong] * 3, "accuracy")
+    assert found.estimate.effective_units == pytest.approx(400 / 120)
+    assert found.row["effective_units"] == pytest.approx(400 / 120)
+    assert (found.row["units"], found.estimate.units) == (6, 6)
+    assert found.obstacle == "test images of only 3.3 effective slides"

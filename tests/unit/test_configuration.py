@@ -11,7 +11,6 @@ from configs import CONFIG, check_complaint, complaint, laid_over, load, plan
 from fewlabels.core.errors import UserError, did_you_mean
 from fewlabels.workflow.configuration import (
     external_layout,
-    fraction_labels,
     load_config,
     training_settings,
 )
@@ -72,7 +71,11 @@ def test_overlays_were_found():
         # Values.
         ("subsets: {fractions: [100, 0]}", ["subsets.fractions.1", "is 0"]),
         ("subsets: {fractions: [101]}", ["subsets.fractions.0", "is 101"]),
-        ("subsets: {fractions: []}", ["subsets.fractions"]),
+        ("subsets: {fractions: []}", ["subsets.fractions", "subsets.per_class", "at least one"]),
+        ("subsets: {per_class: [5, 0]}", ["subsets.per_class.1", "is 0"]),
+        ("subsets: {per_class: 5}", ["subsets.per_class", "write [5]"]),
+        ("statistics: {primary: acuracy}", ["statistics.primary", "did you mean 'accuracy'"]),
+        ("statistics: {training_pool: all}", ["statistics.training_pool", "this", "any"]),
         ("subsets: {validation_share: 1}", ["subsets.validation_share"]),
         ("images: {size: 100}", ["images.size", "100"]),
         ("images: {resize: strech}", ["images.resize", "did you mean 'stretch'?"]),
@@ -356,9 +359,13 @@ def test_given_subsets_need_a_folder_for_every_fraction_but_100():
     assert "fraction 2.5" in complaint("subsets: {source: given, fractions: [2.5]}", load)
 
 
-def test_fraction_labels():
-    fractions = [100, 50.0, 0.5, 0.1, 1, 33.3, 0.01]
-    assert fraction_labels(fractions) == ["100", "50", "0.5", "0.1", "1", "33.3", "0.01"]
+def test_numbers_per_class_may_stand_alone():
+    assert load("subsets: {fractions: [], per_class: [5, 1]}").subsets.per_class == [5, 1]
+
+
+def test_given_subsets_are_in_per_cent():
+    text = "subsets: {source: given, fractions: [50], per_class: [5]}"
+    check_complaint(text, ["subsets.per_class", "is [5]", "in per cent", "source to drawn"], load)
 
 
 def test_did_you_mean():

@@ -93,7 +93,38 @@ def test_a_share_for_validation_changes_the_part_alone(options, capsys):
     assert "all are train" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("fraction", ["0", "100.5", "-3"])
+@pytest.mark.parametrize(("share", "parts"), [(0.05, "2 for validation"), (0.95, "1 for training")])
+def test_a_share_that_leaves_no_room_for_a_class_is_one_line(options, capsys, share, parts):
+    """Of 24 images of three classes."""
+    given = {**options, "fraction": 100, "validation_share": share}
+    line = failure(capsys, "draw_subsets", **given)
+    assert f"subsets.validation_share, at 100 %: {share} of 24 images leaves {parts}" in line
+    assert "of 3 classes: give at" in line
+    assert not options["subset"].exists()
+
+
+def test_so_many_of_each_class(wbc_data, options):
+    for count, taken in ((3, 3), (20, 8)):
+        assert call("draw_subsets", **options | {"fraction": f"{count}perclass"}) == 0
+        rows = rows_of(options)
+        assert [row["label"] for row in rows] == [
+            name for name in sorted(CLASSES) for _ in range(taken)
+        ]
+        # Two of eight images of a class have a mask: floor(3 * 2 / 8) and all.
+        assert sum(row["mask"] == "1" for row in rows) == 3 * {3: 0, 8: 2}[taken]
+    assert {row["id"] for row in rows} == {
+        row["id"] for row in wbc_data.index if row["split"] == "train"
+    }
+
+
+def test_a_given_subset_of_a_number_per_class_is_one_line(options, given, capsys):
+    _, given_options = given
+    line = failure(capsys, "draw_subsets", **options | {"fraction": "2perclass"}, **given_options)
+    assert "--fraction 2perclass: " in line
+    assert "WBC_25 is a given subset, and these are in per cent" in line
+
+
+@pytest.mark.parametrize("fraction", ["0", "100.5", "-3", "3perclas"])
 def test_an_impossible_fraction_is_one_line(options, capsys, fraction):
     line = failure(capsys, "draw_subsets", **options | {"fraction": fraction})
     assert f"--fraction {fraction}: must lie in (0, 100]" in line

@@ -6,7 +6,6 @@ from builders import call, failure, write_index, write_run, write_sheet
 
 from fewlabels.core.files import read_csv, write_csv
 from fewlabels.core.run_sheet import Run
-from fewlabels.statistics.metrics import HEADLINE, class_metric_names
 
 LABELS = "aaabbc"
 RUNS = [
@@ -80,7 +79,8 @@ def test_rows_and_values(options):
         ("last", "recall_c"): 100,
         ("last", "nll"): -(4 * np.log(0.8) + 2 * np.log(0.1)) / 6,
         ("last", "brier"): (4 * 0.06 + 2 * (0.81 + 0.64 + 0.01)) / 6,
-        ("last", "ece"): 100 * (0.8 - 4 / 6),
+        # (.8 - 4/6)^2 is less than chance explains in six images.
+        ("last", "calibration_error"): 0,
         ("best_test", "accuracy"): 100 * 5 / 6,
         ("best_test", "epoch"): 2,
         ("best_test", "optimism"): 100 / 6,
@@ -88,13 +88,21 @@ def test_rows_and_values(options):
     for key, value in expected.items():
         assert float(found[key]["value"]) == pytest.approx(value, rel=1e-6), key
     assert {row["n"] for row in found.values()} == {"6"}
-    assert {key[1]: row["interval"] for key, row in found.items() if row["interval"]} == {
-        "accuracy": "wilson",
-        **dict.fromkeys(
-            [*HEADLINE[1:], *class_metric_names("abc"), "macro_auroc", "nll", "brier", "ece"],
-            "bootstrap_images",
-        ),
+    kinds = {key[1]: row["interval"] for key, row in found.items() if row["interval"]}
+    shares = ["accuracy", *(f"{kind}_{name}" for name in "abc" for kind in ("precision", "recall"))]
+    assert kinds == dict.fromkeys([*shares, "balanced_accuracy"], "wilson")
+    few = "no interval: fewer than 10 test images of"
+    states = {key[1]: row["state"] for key, row in found.items() if "no interval" in row["state"]}
+    assert states == {
+        **dict.fromkeys(["macro_f1", "mcc", "kappa", "macro_auroc"], f"{few} a, b, c"),
+        **{f"f1_{name}": f"{few} {name}" for name in "abc"},
+        **dict.fromkeys(("nll", "brier"), "no interval: fewer than 20 test images"),
     }
+    probability = [row["metric"] for row in rows_of(options, **FIRST)][5 + 9 : LAST]
+    assert probability == [
+        *("nll", "brier", "calibration_error", "macro_auroc"),
+        *("temperature", "nll_scaled", "brier_scaled", "calibration_error_scaled"),
+    ]
     assert found["last", "nll_scaled"]["value"] == ""
     assert found["last", "nll_scaled"]["state"] == "no validation predictions"
 
@@ -118,8 +126,10 @@ def test_no_certainty_where_every_image_is_right(options):
         **{"arm": "two", "fraction": "100", "replicate": "mean"},
         **{"metric": "accuracy", "selection": "last"},
     )
-    assert (float(mean["value"]), float(mean["high"]), mean["interval"]) == (100, 100, "wilson")
-    assert float(mean["low"]) < 70
+    found = (float(mean["value"]), float(mean["high"]), mean["interval"])
+    assert found == (100, 100, "combined_images")
+    # As of six images, with t of 5 degrees of freedom: 6 / (6 + 2.5706^2).
+    assert float(mean["low"]) == pytest.approx(100 * 6 / (6 + 2.5706**2), rel=1e-4)
 
 
 def test_slides_are_resampled_where_there_are_enough(options, tmp_path):
@@ -132,6 +142,10 @@ def test_slides_are_resampled_where_there_are_enough(options, tmp_path):
     assert call("evaluate", **options) == 0
     assert only(options, **FIRST, metric="mcc")["interval"] == "bootstrap_groups"
     assert only(options, **FIRST, metric="nll")["interval"] == "bootstrap_groups"
+    for metric in ("accuracy", "recall_a", "precision_b"):
+        assert (
+            only(options, **FIRST, metric=metric, selection="last")["interval"] == "wilson_groups"
+        )
     mean = only(options, **FIRST | {"replicate": "mean"}, metric="mcc")
     assert mean["interval"] == "combined_groups"
 
@@ -176,6 +190,15 @@ def test_temperature_from_validation_predictions(options, tmp_path):
         float(only(options, **FIRST, metric=name)["value"]) for name in ("nll", "nll_scaled")
     )
     assert after < before
+    # The images that choose the epoch fit it as well, and every row of it says so.
+    twice = "fitted on the images that chose the epoch"
+    for replicate in ("1", "mean"):
+        rows = rows_of(options, **FIRST | {"replicate": replicate})
+        scaled = {row["metric"] for row in rows if row["state"] == twice}
+        assert scaled == {
+            *("temperature", "nll_scaled", "brier_scaled", "calibration_error_scaled")
+        }
+    # Of a run of its last epoch no validation image is known.
     assert only(options, arm="resnet_cam16", metric="mcc")["selection"] == "last"
 
 
@@ -273,6 +296,78 @@ def test_the_same_input_gives_the_same_bytes(options):
     first = options["metrics"].read_bytes()
     assert call("evaluate", **options) == 0
     assert options["metrics"].read_bytes() == first
+
+
+def test_validation_images_without_an_error_fit_no_temperature(options, tmp_path):
+    for arm, fraction, replicate in RUNS:
+        held_out = "abcabc" if replicate == "7" else "abcacb"
+        name = f"replicate{replicate}/{arm}_cells_{fraction}.csv"
+        write_run(tmp_path, name, "abcabc", held_out, where="validation")
+    assert call("evaluate", **options, selection="validation") == 0
+    place = FIRST | {"replicate": "7"}
+    for metric in ("temperature", "nll_scaled"):
+        row = only(options, **place, metric=metric)
+        assert (row["value"], row["state"]) == ("", "no error on the validation images")
+        mean = only(options, **FIRST | {"replicate": "mean"}, metric=metric)
+        assert (mean["value"], mean["state"]) == ("", "1 of 2 no error on the validation images")
+    assert only(options, **place, metric="nll")["value"]
+
+
+#: 12 of 20 test images are an a.
+MANY = "a" * 12 + "b" * 8
+
+
+def test_replicates_that_stand_out_and_what_lies_between(options, tmp_path):
+    """Five replicates of one arm: 19, 18, 18, 12 and 19 of 20 right; two test sets."""
+    wrong = {1: 1, 2: 2, 3: 2, 4: 8, 5: 1}
+    write_sheet(options["runs"], ["one"], ["10"], list(wrong))
+    write_index(options["index"], "ab", MANY)
+    for seed, count in wrong.items():
+        answers = MANY[: 20 - count] + "a" * count
+        write_run(tmp_path, f"replicate{seed}/one_cells_10.csv", MANY, answers, [1])
+        write_run(tmp_path, f"replicate{seed}/one_cells_10_on_LISC.csv", MANY, MANY[::-1])
+    assert call("evaluate", **options | {"pretrained": []}, external=["LISC"]) == 0
+    own = rows_of(options, arm="one", metric="accuracy", test_set="test", selection="last")
+    assert [(row["replicate"], float(row["value"]), row["state"]) for row in own] == [
+        ("1", 95, ""),
+        ("2", 90, ""),
+        ("3", 90, ""),
+        # Quartiles 90 and 95: the lower fence is 75.
+        ("4", 60, "learnt nothing: not above the majority class; outlier among replicates"),
+        ("5", 95, ""),
+        ("mean", 86, ""),
+        ("median", 90, ""),
+        ("iqm", pytest.approx(275 / 3, rel=1e-5), ""),
+        ("minimum", 60, ""),
+    ]
+    # Eight of 20 right, in all five.
+    external = rows_of(options, arm="one", metric="accuracy", test_set="LISC", replicate="4")
+    assert [row["state"] for row in external] == ["not above the majority class"]
+    assert len(rows_of(options, replicate="iqm")) == 2 * 5
+    assert only(options, arm="majority", metric="accuracy")["state"] == ""
+
+
+def test_other_pools_of_training_images(options, tmp_path, capsys):
+    """Eight trained on in place of 16 images widen; all of them leave no interval."""
+    name = "replicate7/one_cells_100.csv"
+    write_run(tmp_path, name, LABELS, "aaabbb", [0.5])
+    write_index(options["index"], "ab" * 8, LABELS)
+    write_sheet(options["runs"], ["one"], ["100"], [1, 7])
+    lengths = {}
+    for pool, labels in (("this", 8), ("any", 8), ("any", 16)):
+        table = [
+            {"arm": "one", "fraction": "100", "replicate": seed, "labels": labels, "subset": "x"}
+            for seed in (1, 7)
+        ]
+        write_csv(tmp_path / "labels.csv", list(table[0]), table)
+        pools = {"training_pool": pool, "labels": tmp_path / "labels.csv"}
+        assert call("evaluate", **options, **pools) == 0
+        mean = only(options, **FIRST | {"replicate": "mean"}, metric="accuracy", selection="last")
+        lengths[pool, labels] = float(mean["high"]) - float(mean["low"]) if mean["low"] else None
+    assert lengths["any", 8] > lengths["this", 8]
+    assert lengths["any", 16] is None
+    assert mean["state"] == "no interval: all training images are used"
+    assert "--labels" in failure(capsys, "evaluate", **options, training_pool="any")
 
 
 @pytest.mark.parametrize("kind", ["predictions", "history"])

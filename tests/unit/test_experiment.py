@@ -199,6 +199,7 @@ def test_the_order_of_declaration_plays_no_part():
         ),
         # Runs.
         ("subsets: {fractions: [10, 10.0]}", ["models/replicate1/resnet_wbc_10.pt", "twice"]),
+        ("subsets: {per_class: [5, 5]}", ["models/replicate1/resnet_wbc_5perclass.pt", "twice"]),
         ("experiment: {replicates: [3, 3]}", ["models/replicate3/resnet_wbc_100.pt", "twice"]),
         (
             "experiment: {splits: [given, grouped], arms: [resnet, combinedNet]}\n"

@@ -171,6 +171,7 @@ def test_it_learns_colours():
     assert [row["epoch"] for row in history] == list(range(1, 13))
     assert set(history[0]) == {
         "epoch",
+        "steps",
         "train_loss",
         "train_accuracy",
         "test_loss",
@@ -246,7 +247,7 @@ def test_the_autoencoder_learns_and_its_history_has_no_accuracy():
         json.dumps(AUTOENCODER_TRAINING | {"epochs": 15, "learning_rate": 0.01})
     )
     history = training.train_autoencoder(model, coloured(10), coloured(3, seed=1), chosen, CPU, 0)
-    assert set(history[0]) == {"epoch", "train_loss", "test_loss"}
+    assert set(history[0]) == {"epoch", "steps", "train_loss", "test_loss"}
     assert history[-1]["train_loss"] < history[0]["train_loss"] / 2
 
 

@@ -68,6 +68,10 @@ def test_a_name_that_is_taken_is_refused(overlay, parts):
             "table: {figures: {pRCC_autoencoder_reconstructions: combinedNet}}",
             ["table.figures.pRCC_autoencoder_reconstructions", "pretraining.pRCC_autoencoder,"],
         ),
+        (
+            "table: {figures: {label_efficiency: combinedNet}}",
+            ["table.figures.label_efficiency", "the rule plot_label_efficiency, too"],
+        ),
     ],
 )
 def test_two_of_one_experiment_may_not_share_a_file_or_a_row(overlay, parts):

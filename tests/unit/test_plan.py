@@ -63,6 +63,18 @@ def test_pretrainings_are_known_by_their_names_alone(tmp_path):
     assert history.expect(Job("pretrain_other", f"{tmp_path}/pretrain/other.tsv", 1)) is None
 
 
+def test_another_replicates_pretraining_tells_how_long_one_takes(tmp_path):
+    write(tmp_path, "pretrain/resnet_cam16_replicate1.tsv", 100)
+    write(tmp_path, "pretrain/resnet_cam16_replicate2.tsv", 300)
+    history = History([tmp_path])
+    for replicate, seconds in ((1, 100), (2, 300), (3, 200)):
+        name = f"resnet_cam16_replicate{replicate}"
+        job = Job(f"pretrain_{name}", f"{tmp_path}/pretrain/{name}.tsv", 1)
+        assert history.expect(job) == seconds
+    assert history.expect(Job("pretrain_resnet_cam16", "b/pretrain/resnet_cam16.tsv", 1)) == 200
+    assert history.expect(Job("pretrain_resnet", "b/pretrain/resnet_replicate1.tsv", 1)) is None
+
+
 def test_similar_jobs_tell_how_long_one_takes(folder):
     history = History([folder])
     assert history.expect(Job("train_classifier", "b/replicate3/resnet_wbc_10.tsv", 1)) == 150

@@ -1,7 +1,7 @@
 """The run sheet that a config asks for: order, seeds, baselines, the grouped split, names of files."""
 
 import pytest
-from configs import plan
+from configs import check_complaint, plan
 
 from fewlabels.core.run_sheet import Run
 
@@ -104,10 +104,33 @@ def test_the_given_split_alone_adds_no_arm():
     assert list(plan("").arms) == ["resnet", "combinedNet", "combinedNetClustered"]
 
 
-def test_a_baseline_that_is_not_run_compares_nothing():
+def test_the_baseline_is_run_unless_an_arm_is_alone():
     experiment = plan("experiment: {arms: [combinedNet]}")
     assert {run.baseline for run in experiment.runs} == {""}
     assert plan("statistics: {baseline: combinedNet}").arms["resnet"].baseline == "combinedNet"
+    for splits in ("[given]", "[given, grouped]"):
+        check_complaint(
+            f"experiment: {{arms: [combinedNet, lite], splits: {splits}}}",
+            [
+                *("key 'statistics.baseline' is 'resnet'", "add it to experiment.arms"),
+                "or name one of these: combinedNet, lite",
+            ],
+        )
+
+
+def test_numbers_per_class_stand_behind_the_fractions_and_are_not_crossed():
+    runs = plan(
+        "experiment: {arms: [resnet], replicates: [1, 2], crossed: {replicates: [1, 2], fractions: [5]}}\n"
+        "subsets: {fractions: [100, 5], per_class: [1, 5]}"
+    ).runs
+    tabled = [run for run in runs if run.tabled]
+    assert [run.fraction for run in tabled if run.replicate == "1"] == [
+        *("100", "5", "1perclass", "5perclass")
+    ]
+    assert {run.fraction for run in runs if run.crossed} == {"5"}
+    assert tabled[-1].path("models", "pt") == "models/replicate2/resnet_wbc_5perclass.pt"
+    alone = plan("subsets: {fractions: [], per_class: [3]}").runs
+    assert {run.fraction for run in alone} == {"3perclass"}
 
 
 def test_a_new_arm_and_fraction_need_the_config_only():

@@ -7,7 +7,7 @@ import plot_curves
 from fewlabels.core.files import write_csv
 from fewlabels.core.run_sheet import Run
 
-COLUMNS = ["epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+COLUMNS = ["epoch", "steps", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def options(tmp_path):
                 tmp_path / f"history/replicate{seed}/{arm}_cells_{fraction}.csv",
                 COLUMNS,
                 (
-                    dict(zip(COLUMNS, [n, 1 / n, 0.5, 1.1 / n, shift + 0.1 * number], strict=True))
+                    dict(zip(COLUMNS, [n, 2 * n, 1 / n, 0.5, 1.1 / n, shift + 0.1 * number], strict=True))
                     for n in (1, 2, 3)
                 ),
             )

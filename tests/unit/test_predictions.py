@@ -1,17 +1,22 @@
 """Predictions as read from files, and the units that they are resampled by."""
 
+from argparse import Namespace
+
 import numpy as np
 import pytest
+from builders import predictions_of, write_index
 
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import write_csv
 from fewlabels.statistics.predictions import (
+    check_same_labels,
     constant_predictions,
     groups_of,
     majority_class,
     read_predictions,
     units_of,
 )
+from fewlabels.statistics.predictions import test_set_groups as groups_by_set
 
 COLUMNS = ["id", "label", "predicted", "p_a", "p_b"]
 
@@ -55,6 +60,13 @@ def test_without_probabilities_the_classes_are_those_that_occur(tmp_path):
         ([("1", "a", "a", 1, 0), ("1", "b", "b", 0, 1)], "an image twice"),
         ([("1", "q", "a", 1, 0)], "'q'"),
         ([("1", "a", "a", "", 0)], "no number"),
+        (
+            [("1", "a", "a", 1, 0), ("2", "a", "a", "nan", 0)],
+            "image 2 has a probability that is none",
+        ),
+        ([("1", "a", "a", 1.2, -0.2)], "image 1 has a probability that is none"),
+        ([("1", "a", "a", 0.7, 0.2)], "image 1 sum to 0.9, not 1"),
+        ([("1", "a", "b", 0.7, 0.3)], "image 1 is predicted as b, and its likeliest class is a"),
     ],
 )
 def test_a_broken_file_is_one_line(tmp_path, rows, words):
@@ -78,11 +90,33 @@ def test_an_image_without_slide_is_its_own_group():
     assert units.codes[0] == units.codes[1] != units.codes[2]
 
 
-def test_few_groups_give_images():
+def test_equal_likeliest_classes_may_be_answered_by_either(tmp_path):
+    path = write(tmp_path / "x.csv", ("1", "a", "b", 0.5, 0.5), ("2", "a", "a", 0.5, 0.5))
+    assert read_predictions(path).predicted.tolist() == [1, 0]
+
+
+def test_few_groups_are_units_all_the_same():
     ids = [f"{n}" for n in range(40)]
-    units = units_of(ids, {name: f"s{int(name) % 19}" for name in ids})
-    assert (units.count, units.groups, units.grouped) == (40, 19, False)
-    assert units.codes.tolist() == list(range(40))
+    units = units_of(ids, {name: f"s{int(name) % 4}" for name in ids})
+    assert (units.count, units.grouped, units.effective) == (4, True, 4)
+    alone = units_of(ids, {})
+    assert (alone.count, alone.grouped, alone.effective) == (40, False, 40)
+
+
+def test_effective_units_by_hand():
+    """A slide of 6 images, one of 2, two images of none: 10^2 / (36 + 4 + 1 + 1)."""
+    ids = [f"{n}" for n in range(10)]
+    groups = dict.fromkeys(ids[:6], "big") | dict.fromkeys(ids[6:8], "small")
+    assert units_of(ids, groups).effective == pytest.approx(100 / 42)
+
+
+def test_labels_of_one_image_must_agree():
+    one, same = predictions_of("aab", "aaa"), predictions_of("aab", "bbb")
+    check_same_labels([one, same], ["one", "same"])
+    # Other classes in other places, and fewer images: it is the names that count.
+    check_same_labels([one, predictions_of("aa", "zz")], ["one", "part"])
+    with pytest.raises(UserError, match="image 002 is b in one and a in other"):
+        check_same_labels([one, same, predictions_of("aaa", "bbb")], ["one", "same", "other"])
 
 
 def test_majority():
@@ -92,3 +126,24 @@ def test_majority():
     assert found.ids == ("1", "2")
     assert [found.classes[code] for code in found.labels] == ["b", "a"]
     assert {found.classes[code] for code in found.predicted} == {"c"}
+
+
+def test_a_slide_may_have_the_name_of_an_image():
+    units = units_of(["a", "b", "c"], {"a": "c", "b": "c"})
+    assert (units.count, units.codes[0] == units.codes[1]) == (2, True)
+    assert units.codes[2] != units.codes[0]
+
+
+def test_every_test_set_has_slides_of_its_own(tmp_path):
+    own, first, second = (
+        str(write_index(tmp_path / f"{name}.csv", "", "ab", [f"{name}1", f"{name}2"]))
+        for name in ("own", "first", "second")
+    )
+    arguments = Namespace(index=own, external=["A", "B"], external_indexes=[first, second])
+    assert groups_by_set(arguments) == {
+        name: {"000": f"{slides}1", "001": f"{slides}2"}
+        for name, slides in (("test", "own"), ("A", "first"), ("B", "second"))
+    }
+    assert groups_by_set(Namespace(index=own, external=["A"], external_indexes=[]))["A"] == {}
+    with pytest.raises(UserError, match="one file for each"):
+        groups_by_set(Namespace(index=own, external=["A", "B"], external_indexes=[first]))

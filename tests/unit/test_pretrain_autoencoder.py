@@ -43,7 +43,7 @@ def pixels_of(prcc_data, split: str) -> np.ndarray:
 def test_a_run(options, tmp_path):
     run(options)
     history = read_csv(tmp_path / "history.csv")
-    assert list(history[0]) == ["epoch", "train_loss", "test_loss"]
+    assert list(history[0]) == ["epoch", "steps", "train_loss", "test_loss"]
     assert len(history) == 8
     assert float(history[-1]["train_loss"]) < float(history[0]["train_loss"])
     assert colours_in(tmp_path / "reconstructions.png") > 100

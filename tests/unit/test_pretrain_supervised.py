@@ -102,7 +102,7 @@ def test_a_run(options, data, resnet_weights, tmp_path):
     run(options, start=resnet_weights, encoder=RESNET)
     history = read_csv(tmp_path / "history.csv")
     assert list(history[0]) == [
-        *("epoch", "train_loss", "train_accuracy"),
+        *("epoch", "steps", "train_loss", "train_accuracy"),
         *("validation_loss", "validation_accuracy", "test_loss", "test_accuracy"),
     ]
     assert len(history) == 2

@@ -183,7 +183,7 @@ def test_a_record(tmp_path):
 def test_a_history_without_any_epoch_has_its_columns(tmp_path):
     run_files.write_history(tmp_path / "h.csv", [])
     assert (tmp_path / "h.csv").read_text() == (
-        "epoch,train_loss,train_accuracy,test_loss,test_accuracy\n"
+        "epoch,steps,train_loss,train_accuracy,test_loss,test_accuracy\n"
     )
 
 

@@ -22,6 +22,7 @@ ONE = Run("one", "cells", "0.5", 1, 1, crossed=True)
 CROSSED = Run("one", "cells", "0.5", 1, 2, tabled=False, crossed=True)
 OTHER = Run("otherGrouped", "cells", "100", 3, 3, "grouped", "oneGrouped")
 RUNS = [OTHER, ONE, CROSSED]
+FEW = Run("one", "cells_5", "12perclass", 1, 1)
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -57,18 +58,23 @@ def test_paths():
     assert CROSSED.path("records", "json") == "records/replicate1x2/one_cells_0.5.json"
     assert ONE.path("predictions", test_set="LISC").endswith("replicate1/one_cells_0.5_on_LISC.csv")
     assert ONE.path("history", test_set=OWN_TEST_SET) == ONE.path("history")
+    assert ONE.subset() == "subsets/replicate1/cells_0.5.csv"
+    assert OTHER.subset("_abc") == "subsets/replicate3/cells_100_grouped_abc.csv"
     wildcards = {"replicate": "1x2", "arm": "one", "fraction": "0.5"}
     assert CROSSED.path("a") == f"a/{run_pattern('cells').format(**wildcards)}.csv"
 
 
 @pytest.mark.parametrize("test_set", [OWN_TEST_SET, "LISC"])
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", [*RUNS, FEW])
 def test_the_fraction_of_a_file(run, test_set):
     path = run.path("x", test_set=test_set)
     assert fraction_of(path.removesuffix(".csv")) == run.fraction
 
 
-@pytest.mark.parametrize("stem", ["resnet_cam16", "cells_grouped", "evaluate", "10", "figure_4b"])
+@pytest.mark.parametrize(
+    "stem",
+    ["resnet_cam16", "cells_grouped", "evaluate", "10", "figure_4b", "a_0perclass", "a_perclass"],
+)
 def test_other_files_have_no_fraction(stem):
     assert fraction_of(stem) == ""
 

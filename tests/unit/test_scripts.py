@@ -50,7 +50,7 @@ def test_the_scripts_were_found():
 
 def test_flags_that_params_write_are_found():
     """A few by hand, so that the search above does find what it looks for."""
-    assert "--subset" in options_in_rule(RULES["cache_features"])
+    assert "--subsets" in options_in_rule(RULES["cache_features"])
     assert {"--validation-share", "--layout"} <= options_in_rule(RULES["draw_subsets"])
     assert "--synthetic" in options_in_rule(RULES["summarize"])
     assert "--sha256" in options_in_rule(RULES["fetch_weights"])

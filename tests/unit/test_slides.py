@@ -9,7 +9,6 @@ from fewlabels.data.slides import (
     held_out,
     majority,
     predict_from_slides,
-    predict_left_out,
     slides_of,
 )
 
@@ -69,14 +68,6 @@ def test_a_test_image_gets_its_slides_majority_or_that_of_all():
         ["a", "a", "a", "b", "c", "c"], ["1", "1", "1", "2", "2", "2"], ["1", "2", "3"]
     )
     assert predicted == ["a", "c", "a"]
-
-
-def test_left_out_images_do_not_predict_themselves():
-    """Slide 1 holds a, a, b: without one a it is a tie (a by name), without b it is a. Slide 2 holds one
-    c: alone, so the others' majority, a."""
-    labels, slides = ["a", "a", "b", "c"], ["1", "1", "1", "2"]
-    assert predict_left_out(labels, slides) == ["a", "a", "a", "a"]
-    assert predict_left_out(["b", "b", "a"], ["1", "1", "2"]) == ["b", "b", "b"]
 
 
 def table_of_slides(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

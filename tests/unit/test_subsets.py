@@ -1,11 +1,14 @@
 """Subsets of the labels: exact counts, nested, even in masks, and fixed by the seed."""
 
+import itertools
 import random
 
 import numpy as np
 import pytest
 
-from fewlabels.data.subsets import draw_subset, mark_validation, seeded_order, share_of
+from fewlabels.core.errors import UserError
+from fewlabels.core.fractions import by_size, images_of, share_of
+from fewlabels.data.subsets import draw_subset, mark_validation, seeded_order
 
 CLASSES = ["Basophil", "Eosinophil", "Lymphocyte", "Monocyte", "Neutrophil"]
 #: The published data set: images and masks of each class in the training split.
@@ -41,6 +44,9 @@ def ids(subset, masked_only: bool = False) -> set[str]:
         ("50", [88, 309, 1007, 233, 2586], [8, 30, 100, 23, 258]),
         ("10", [17, 61, 201, 46, 517], [1, 6, 20, 4, 51]),
         ("1", [1, 6, 20, 4, 51], [0, 0, 2, 0, 5]),
+        ("500perclass", [176, 500, 500, 466, 500], [17, 49, 49, 46, 49]),
+        ("50perclass", [50] * 5, [4] * 5),
+        ("1perclass", [1] * 5, [0] * 5),
     ],
 )
 def test_counts_of_the_published_data_set(fraction, images, masks, seed):
@@ -48,23 +54,6 @@ def test_counts_of_the_published_data_set(fraction, images, masks, seed):
     assert counts(subset) == (images, masks)
     assert len(ids(subset)) == len(subset)
     assert [row["id"] for row in subset] == sorted(ids(subset))
-
-
-@pytest.mark.parametrize(
-    ("fraction", "count", "share"),
-    [
-        ("50", 5, 2),
-        ("100", 7, 7),
-        ("0.1", 999, 0),
-        ("0.1", 1000, 1),
-        ("33.3", 3, 0),
-        # In floating point 0.57 * 10000 / 100 = 56.99999...
-        ("0.57", 10000, 57),
-        ("0", 10, 0),
-    ],
-)
-def test_shares_are_exact_and_rounded_down(fraction, count, share):
-    assert share_of(fraction, count) == share
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -87,6 +76,38 @@ def test_subsets_are_nested_for_any_sizes_and_fractions(seed):
         smaller, smaller_masks = ids(subset), ids(subset, masked_only=True)
     assert len(smaller) == len(train)
     assert smaller_masks == with_mask
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_numbers_per_class_nest_in_one_another_and_each_class_in_the_per_cent_ones(seed):
+    chance = random.Random(seed)
+    classes = [f"class{n}" for n in range(chance.randint(1, 5))]
+    images = [chance.randint(1, 80) for _ in classes]
+    masks = [chance.randint(0, count) for count in images]
+    train = index_of(images, masks, classes)
+    with_mask = {row["id"] for row in train if row["mask"]}
+    numbers = [f"{count}perclass" for count in {1, *chance.sample(range(2, 90), 8), 100}]
+    smaller, smaller_masks = set(), set()
+    for fraction in reversed(by_size(numbers)):
+        k = int(fraction.removesuffix("perclass"))
+        subset = draw_subset(train, fraction, seed)
+        taken = [min(k, count) for count in images]
+        expected = [n * m // count for n, m, count in zip(taken, masks, images, strict=True)]
+        assert counts(subset, classes) == (taken, expected)
+        assert smaller <= ids(subset)
+        assert smaller_masks <= ids(subset, masked_only=True) <= with_mask
+        smaller, smaller_masks = ids(subset), ids(subset, masked_only=True)
+    assert len(smaller) == len(train)
+    mixed = [*numbers, *(f"{chance.uniform(0.01, 100):.2f}" for _ in range(8))]
+    for label, count in zip(classes, images, strict=True):
+        drawn = [
+            [row for row in draw_subset(train, fraction, seed) if row["label"] == label]
+            for fraction in sorted(mixed, key=lambda fraction: images_of(fraction, count))
+        ]
+        for few, many in itertools.pairwise(drawn):
+            assert ids(few) <= ids(many)
+            if len(few) < len(many):
+                assert ids(few, masked_only=True) <= ids(many, masked_only=True)
 
 
 def test_at_least_one_image_of_each_class():
@@ -177,6 +198,22 @@ def test_no_validation_where_a_class_has_fewer_than_five_images(smallest, held):
     subset = draw_subset(index_of([50, smallest], [0, 0], ["a", "b"]), "100", 1)
     assert parts(subset, share=0.2, seed=0).count("validation") == held
     assert "validation" not in parts(subset, share=0, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.05, "0.05 of 20 images leaves 1 for validation, of 2 classes: give at least 0.1"),
+        (0.91, "0.91 of 20 images leaves 1 for training, of 2 classes: give at most 0.9"),
+        (0.99, "0.99 of 20 images leaves 0 for training"),
+    ],
+)
+def test_each_part_has_room_for_every_class(share, words):
+    subset = draw_subset(index_of([10, 10], [0, 0], ["a", "b"]), "100", 1)
+    with pytest.raises(UserError, match=words):
+        mark_validation(subset, share, 0)
+    least, most = (parts(subset, share=limit, seed=0).count("validation") for limit in (0.1, 0.9))
+    assert (least, most) == (2, 18)
 
 
 def test_validation_on_slides_of_its_own():

@@ -3,133 +3,37 @@
 import json
 
 import pytest
-from builders import call, failure, write_sheet
+from builders import call, failure
+from summaries import (
+    COMPARISON_COLUMNS,
+    COMPARISONS,
+    EFFICIENCY_COLUMNS,
+    LABEL_COLUMNS,
+    METRIC_COLUMNS,
+    SPREAD_COLUMNS,
+    cells,
+    comparison,
+    label_rows,
+    line_of,
+    metric_rows,
+    model_rows,
+    over_replicates,
+    readable,
+    write_tables,
+)
 
-from fewlabels.audit.judgement import COLUMNS as LEAKAGE_COLUMNS
 from fewlabels.core.files import read_csv, write_csv
-
-METRIC_COLUMNS = [
-    *("arm", "fraction", "replicate", "test_set", "selection", "metric", "value", "n"),
-    *("low", "high", "interval", "state"),
-]
-COMPARISON_COLUMNS = [
-    *("arm", "baseline", "fraction", "test_set", "metric", "replicate"),
-    *("difference", "low", "high"),
-    *("equivalent", "verdict", "needed_replicates", "needed_images", "state"),
-]
-#: (arm, fraction): accuracy of the last epoch, macro-F1, best accuracy; of seed 1. Seed 2 has 2 points more.
-RUNS = {
-    ("resnet", "100"): (97.0, 90.0, 97.8),
-    ("resnet", "1"): (79.0, 60.0, 80.5),
-    ("combinedNet", "100"): (96.0, 91.0, 96.5),
-    ("combinedNet", "1"): (82.0, 65.0, 83.0),
-}
-
-
-def model_rows(name, fraction, replicate, values, test_set="test", **more):
-    accuracy, macro_f1, best = values
-    common = {"arm": name, "fraction": fraction, "replicate": replicate, "test_set": test_set}
-    common["n"] = "" if replicate == "mean" else 200
-    for selection, metric, value in (
-        ("last", "accuracy", accuracy),
-        ("last", "macro_f1", macro_f1),
-        ("best_test", "accuracy", best),
-        ("best_test", "epoch", 7.0),
-        ("best_test", "optimism", best - accuracy),
-    ):
-        row = {**common, "selection": selection, "metric": metric, "value": value}
-        if metric == "accuracy" and selection == "last":
-            row |= {"low": value - 1, "high": value + 1, "interval": "combined_groups"}
-        yield row | more
-
-
-def metric_rows(seeds=("1", "2")):
-    for (arm, fraction), values in RUNS.items():
-        for place, seed in enumerate(seeds):
-            yield from model_rows(arm, fraction, seed, [value + 2 * place for value in values])
-    for (arm, fraction), values in RUNS.items():
-        shift = len(seeds) - 1
-        yield from model_rows(arm, fraction, "mean", [value + shift for value in values])
-    for name, accuracy in (("majority", 61.28), ("slide_only", 67.7)):
-        rows = list(model_rows(name, "", "", (accuracy, 15.2, 0)))[:2]
-        yield from (row | {"selection": "last"} for row in rows)
-    yield from model_rows("pRCC_clustered_resnet", "", "", (88.0, 87.0, 90.0))
-    yield from model_rows("resnet_cam16", "", "", (91.0, 89.0, 93.0))
-
-
-def comparison(fraction, verdict, **more):
-    common = {"arm": "combinedNet", "baseline": "resnet", "test_set": "test", "replicate": "mean"}
-    values = {"difference": -1, "low": -2.5, "high": 0.5, "equivalent": "false"}
-    place = {"metric": "accuracy", "fraction": fraction, "verdict": verdict}
-    return common | values | place | more
-
-
-COMPARISONS = [comparison("100", "undecided", needed_replicates=12), comparison("1", "better")]
-SPREAD_COLUMNS = [
-    *("arm", "fraction", "metric", "subsets", "initialisations", "mean"),
-    *("sd_subset", "sd_initialisation", "sd_rest", "state"),
-]
 
 
 @pytest.fixture
 def options(tmp_path):
-    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, metric_rows())
-    write_csv(tmp_path / "comparisons.csv", COMPARISON_COLUMNS, COMPARISONS)
-    write_csv(tmp_path / "spread.csv", SPREAD_COLUMNS, [])
-    costs = [{"model": "resnet", "fraction": "1", "seconds": seconds} for seconds in (3, 5, 90)]
-    write_csv(tmp_path / "costs.csv", ["model", "fraction", "seconds"], costs)
-    write_csv(
-        tmp_path / "quality.csv",
-        ["metric", "value", "images"],
-        [
-            {"metric": "silhouette", "value": 0.25, "images": 50},
-            {"metric": "purity", "value": 0.75, "images": 40},
-        ],
-    )
-    write_csv(tmp_path / "leakage.csv", LEAKAGE_COLUMNS, [])
-    data = "# Data\n\n| images used | train |\n| --- | ---: |\n| `wbc` | 60 |\n"
-    (tmp_path / "data.md").write_text(data, encoding="utf-8")
-    names = ("metrics", "comparisons", "spread", "costs", "leakage")
-    return {
-        **{name: tmp_path / f"{name}.csv" for name in names},
-        "data": tmp_path / "data.md",
-        "runs": write_sheet(
-            *(tmp_path / "runs.csv", ["resnet", "combinedNet"], ["100", "1"], [1, 2]),
-            {"combinedNet": "resnet"},
-        ),
-        "tables": json.dumps(
-            [
-                {
-                    **{"name": "pRCC_clustered_resnet", "title": "pRCC, own clusters"},
-                    "quality": str(tmp_path / "quality.csv"),
-                },
-                {"name": "resnet_cam16", "title": "CAM16, normal / tumor", "quality": None},
-            ]
-        ),
-        "target_title": "white blood cells",
-        "reported": {"resnet": {"100": 97.9, "1": 80.0}, "resnet_cam16": 92.13},
-        "titles": {"resnet": "without", "combinedNet": "with", "unused": "never run"},
-        "summary": tmp_path / "summary.csv",
-        "readable": tmp_path / "summary.md",
-    }
+    return write_tables(tmp_path)
 
 
 @pytest.fixture
 def summary(options):
     assert call("summarize", **options) == 0
     return read_csv(options["summary"])
-
-
-def readable(options, **more) -> str:
-    assert call("summarize", **options, **more) == 0
-    return options["readable"].read_text(encoding="utf-8")
-
-
-def cells(text: str, *first: str) -> list[str]:
-    """The cells of the line of a Markdown table that starts with ``first``."""
-    start = f"| {' | '.join(first)} |"
-    [line] = [line for line in text.splitlines() if line.startswith(start)]
-    return [cell.strip() for cell in line.strip("|").split("|")][len(first) :]
 
 
 def chosen(rows, **wanted):
@@ -194,18 +98,138 @@ def test_costs_do_not_reach_the_tidy_table(options, summary, tmp_path):
 
 def test_readable_table_1(options):
     text = readable(options, decimals=1)
-    assert cells(text, "1 %", "`resnet`") == [
-        *("80.0 [79.0, 81.0]", "61.0", "–", "–", "81.5", "+1.5", "80.00", "5")
-    ]
-    assert cells(text, "100 %", "`combinedNet`") == [
-        *("97.0 [96.0, 98.0]", "92.0", "-1.0 [-2.5, +0.5]", "undecided (would take 12 replicates)"),
-        *("97.5", "+0.5", "–", "–"),
-    ]
-    assert cells(text, "1 %", "`combinedNet`")[3] == "better"
-    assert cells(text, "–", "`majority`")[:2] == ["61.3 [60.3, 62.3]", "15.2"]
+    assert line_of(text, "1 %", "resnet") == {
+        **{"labels": "1 %", "images": "42 (2)", "steps": "32", "arm": "`resnet`"},
+        **{"accuracy": "80.0 [79.0, 81.0]", "macro-F1": "61.0", "difference": "–"},
+        **{"verdict on this checkpoint": "–", "detectable": "–", "at best test epoch": "81.5"},
+        **{"optimism": "+1.5", "reported": "80.00", "s per run": "5"},
+    }
+    assert line_of(text, "100 %", "combinedNet") == {
+        **{"labels": "100 %", "images": "1,042 (52)", "steps": "2,902", "arm": "`combinedNet`"},
+        **{"accuracy": "97.0 [96.0, 98.0]", "macro-F1": "92.0"},
+        **{"difference": "-1.0 [-2.5, +0.5]", "verdict on this checkpoint": "undecided"},
+        **{"detectable": "2.2 [1.5, 4.0]", "at best test epoch": "97.5", "optimism": "+0.5"},
+        **{"reported": "–", "s per run": "–"},
+    }
+    assert line_of(text, "1 %", "combinedNet")["verdict on this checkpoint"] == "better"
+    majority = line_of(text, "–", "majority")
+    assert (majority["accuracy"], majority["macro-F1"]) == ("61.3 [60.3, 62.3]", "15.2")
     lines = [line for line in text.splitlines() if line.startswith(("| 1", "| –"))]
     first = [line.split("|")[1].strip() for line in lines]
     assert first == ["100 %", "100 %", "1 %", "1 %", "–", "–"]
+
+
+def test_labels_per_class_stand_behind_those_in_per_cent(options, tmp_path):
+    renamed = {"100": "1perclass", "1": "5perclass"}
+    rows = [row | {"fraction": renamed.get(row["fraction"], "")} for row in metric_rows()]
+    mixed = [*metric_rows(), *(row for row in rows if row["fraction"])]
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, mixed)
+    lines = [row for row in readable(options).splitlines() if "`resnet` |" in row]
+    first = [line.split("|")[1].strip() for line in lines]
+    assert first == ["100 %", "1 %", "5 per class", "1 per class"]
+    # labels.csv has none of them.
+    assert line_of(readable(options), "5 per class", "resnet")["images"] == "–"
+
+
+def test_numbers_of_images_and_steps_are_means_of_what_is_known(options, tmp_path):
+    rows = label_rows()
+    for row in rows:
+        if (row["arm"], row["fraction"], row["replicate"]) == ("combinedNet", "1", 2):
+            row |= {"labels": 51, "smallest_class_labels": 8, "steps": ""}
+    write_csv(tmp_path / "labels.csv", LABEL_COLUMNS, rows)
+    line = line_of(readable(options), "1 %", "combinedNet")
+    assert (line["images"], line["steps"]) == ("46 (5)", "30")
+
+
+def test_another_primary_metric_stands_first_and_has_the_verdicts(options, tmp_path):
+    by_f1 = comparison("1", "worse", metric="macro_f1", difference=-7, low=-8, high=-6)
+    # Only the primary metric has verdicts.
+    others = [comparison(fraction, "") for fraction in ("100", "1")]
+    write_csv(tmp_path / "comparisons.csv", COMPARISON_COLUMNS, [*others, by_f1])
+    text = readable(options, decimals=1, primary="macro_f1")
+    line = line_of(text, "1 %", "combinedNet")
+    assert list(line)[4:6] == ["macro-F1", "accuracy"]
+    assert (line["macro-F1"], line["accuracy"]) == ("66.0", "83.0")
+    assert line["difference"] == "-7.0 [-8.0, -6.0]"
+    assert line["verdict on this checkpoint"] == "worse"
+    assert "`verdict`, by `macro-F1`, the primary metric" in text
+    assert "`difference`: macro-F1 of the arm" in text
+    rows = read_csv(options["summary"])
+    assert [(row["metric"], row["fraction"]) for row in rows if row["verdict"]] == [
+        ("macro_f1", "1")
+    ]
+
+
+def test_what_verdicts_are_about_stands_above_them(options):
+    recipe = readable(options, pretraining_seeds="per_replicate")
+    assert line_of(recipe, "1 %", "combinedNet")["verdict on the recipe"] == "better"
+    assert "each replicate has its own pretraining" in recipe
+    assert "checkpoint" not in recipe
+    assert "each pretraining was made once" in readable(options)
+
+
+def test_what_could_not_have_been_found_at_all_has_no_number(options, tmp_path):
+    limits = {"detectable": 100.5, "detectable_low": 40, "detectable_high": 311}
+    row = comparison("1", "undecided", **limits)
+    write_csv(tmp_path / "comparisons.csv", COMPARISON_COLUMNS, [row])
+    assert line_of(readable(options), "1 %", "combinedNet")["detectable"] == "> 100 [40.00, > 100]"
+
+
+def test_medians_and_minima_over_replicates(options, tmp_path):
+    assert "### Replicates" not in readable(options)
+    write_csv(
+        tmp_path / "metrics.csv",
+        METRIC_COLUMNS,
+        [
+            *metric_rows("1234"),
+            *over_replicates("median", 2.5),
+            *over_replicates("iqm", 2),
+            *over_replicates("minimum", -1),
+        ],
+    )
+    text = readable(options, decimals=1)
+    section = text.split("### Replicates")[1]
+    assert cells(section, "1 %", "`resnet`") == ["82.0", "81.5", "81.0", "78.0", "–"]
+    assert cells(section, "100 %", "`combinedNet`") == ["99.0", "98.5", "98.0", "95.0", "–"]
+    assert "Replicates (seeds): 1, 2, 3, 4." in text
+    assert "4 replicates hardly tell" in text
+    # The table keeps to means.
+    assert line_of(text, "1 %", "resnet")["accuracy"] == "82.0 [81.0, 83.0]"
+    rows = read_csv(options["summary"])
+    [row] = chosen(rows, arm="resnet", fraction="1", replicate="iqm", metric="accuracy")
+    assert (row["value"], row["n"], row["verdict"]) == ("81", "", "")
+
+
+def test_runs_that_stand_out_are_named_by_their_seed(options, tmp_path):
+    """State -> how the Replicates table marks it; what else a state says marks no run."""
+    states = {
+        ("resnet", "1", "2"): "outlier among replicates",
+        (
+            "resnet",
+            "1",
+            "3",
+        ): "too few images for validation; learnt nothing: not above the majority "
+        "class; outlier among replicates",
+        ("combinedNet", "100", "1"): "too few images for validation",
+    }
+    rows = [
+        row | {"state": states.get((row["arm"], row["fraction"], row["replicate"]), "")}
+        if (row["metric"], row["selection"]) == ("accuracy", "last")
+        else row
+        for row in [*metric_rows("1234"), *over_replicates("median", 2.5)]
+    ]
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, rows)
+    text = readable(options)
+    section = text.split("### Replicates")[1]
+    assert cells(section, "1 %", "`resnet`")[-1] == "2 (outlier), 3 (learnt nothing; outlier)"
+    assert cells(section, "100 %", "`resnet`")[-1] == "–"
+    assert cells(section, "100 %", "`combinedNet`")[-1] == "–"
+    # A mark is no reason to show no value.
+    assert line_of(text, "1 %", "resnet")["accuracy"].startswith("82.00 [")
+    assert (
+        "- Runs that learnt nothing, being not above the majority class: `resnet` at 1 %, seed 3.\n"
+        in text
+    )
 
 
 def test_readable_tables_2_and_3(options):
@@ -215,6 +239,7 @@ def test_readable_tables_2_and_3(options):
     assert "Clusters: silhouette 0.25, purity 0.75." in text
     headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert headings == [
+        "## Labels saved",
         "## Table 1: white blood cells, by share of the training labels",
         "## Table 2: pRCC, own clusters",
         "## Table 3: CAM16, normal / tumor",
@@ -231,31 +256,67 @@ def test_a_diverged_run_shows_in_every_cell_of_its_mean(options, tmp_path):
     ]
     write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, rows)
     lost = comparison("1", "", difference="", low="", high="", state="1 of 2 diverged")
+    lost |= {"detectable": "", "detectable_low": "", "detectable_high": ""}
     write_csv(tmp_path / "comparisons.csv", COMPARISON_COLUMNS, [COMPARISONS[0], lost])
     text = readable(options)
-    assert cells(text, "1 %", "`combinedNet`") == [
-        *("1 of 2 diverged", "–", "1 of 2 diverged", "1 of 2 diverged", "–", "–", "–", "–")
-    ]
+    line = line_of(text, "1 %", "combinedNet")
+    lost = ["accuracy", "difference", "verdict on this checkpoint"]
+    assert [name for name in line if line[name] == "1 of 2 diverged"] == lost
+    known = ["labels", "images", "steps", "arm"]
+    assert {line[name] for name in line if name not in (*lost, *known)} == {"–"}
 
 
 def test_external_sets_stay_in_the_tidy_table(options, tmp_path):
     more = list(model_rows("resnet", "1", "mean", (50, 50, 50), test_set="LISC"))[:2]
     write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, [*metric_rows(), *more])
     text = readable(options, decimals=1)
-    assert cells(text, "1 %", "`resnet`")[0] == "80.0 [79.0, 81.0]"
+    assert line_of(text, "1 %", "resnet")["accuracy"] == "80.0 [79.0, 81.0]"
     assert len(chosen(read_csv(options["summary"]), test_set="LISC")) == 2
+
+
+SPREAD = {
+    **{"arm": "resnet", "fraction": "1", "metric": "accuracy", "subsets": 3, "state": ""},
+    **{"sd_subset": 3.14159, "sd_subset_upper": 9.9, "p_subset": 0.01},
+    **{"sd_initialisation": 0, "sd_initialisation_upper": 2.345, "p_initialisation": 0.6},
+    **{"sd_rest": 0.5, "sd_rest_upper": 1.25},
+}
 
 
 def test_spread_where_runs_were_crossed(options, tmp_path):
     assert "What spreads" not in readable(options)
-    row = {
-        **{"arm": "resnet", "fraction": "1", "metric": "accuracy", "subsets": 3, "state": ""},
-        **{"sd_subset": 3.14159, "sd_initialisation": 1, "sd_rest": 0.5},
+    rows = [SPREAD, SPREAD | {"metric": "macro_f1", "arm": "combinedNet"}]
+    write_csv(tmp_path / "spread.csv", SPREAD_COLUMNS, rows)
+    section = readable(options, decimals=1).split("### What spreads the accuracy")[1]
+    assert cells(section, "1 %", "`resnet`") == [
+        *("3.1 (at most 9.9)", "not distinguishable from 0 (at most 2.3)", "0.5 (at most 1.2)", "–")
+    ]
+    assert "from 3 subsets crossed" in section
+    assert "upper limits of the level 95 %" in section
+    assert "`combinedNet` | 3.1" not in section
+
+
+def test_what_can_be_told_from_0_depends_on_alpha(options, tmp_path):
+    row = SPREAD | {"sd_initialisation": 0.5, "p_initialisation": 0.04, "p_subset": 0.05}
+    write_csv(tmp_path / "spread.csv", SPREAD_COLUMNS, [row])
+    shown = cells(readable(options).split("### What spreads")[1], "1 %", "`resnet`")
+    assert shown[:2] == ["not distinguishable from 0 (at most 9.90)", "0.50 (at most 2.35)"]
+    shown = cells(readable(options, alpha=0.01).split("### What spreads")[1], "1 %", "`resnet`")
+    assert shown[1] == "not distinguishable from 0 (at most 2.35)"
+
+
+def test_spread_without_a_limit_or_without_a_value(options, tmp_path):
+    alike = {
+        "sd_rest": 0,
+        "sd_rest_upper": "",
+        "sd_initialisation_upper": "",
+        "p_initialisation": 1,
     }
-    write_csv(tmp_path / "spread.csv", SPREAD_COLUMNS, [row, row | {"metric": "macro_f1"}])
-    text = readable(options, decimals=1)
-    assert "### What spreads the accuracy" in text
-    assert "| 1 % | `resnet` | 3.1 | 1.0 | 0.5 |" in text
+    lost = dict.fromkeys((name for name in SPREAD if "_" in name), "")
+    diverged = SPREAD | lost | {"fraction": "100", "state": "1 of 9 diverged"}
+    write_csv(tmp_path / "spread.csv", SPREAD_COLUMNS, [SPREAD | alike, diverged])
+    section = readable(options).split("### What spreads")[1]
+    assert cells(section, "1 %", "`resnet`")[1:] == ["not distinguishable from 0", "0.00", "–"]
+    assert cells(section, "100 %", "`resnet`") == ["–", "–", "–", "1 of 9 diverged"]
 
 
 def test_titles_of_the_arms_that_ran(options):
@@ -276,75 +337,10 @@ def test_titles_and_paths_of_the_users_are_shown_as_they_were_written(options):
     assert r"weights in `` own\|net`s.pth ``: `a`." in text
 
 
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        ({"subsets": "given"}, "Subsets were given, not drawn"),
-        ({"synthetic": True}, "The images are synthetic drawings"),
-        (
-            {"starts": {"a": "default", "b": "random", "c": "random"}},
-            "start from random weights, not from pretrained ones: `b`, `c`.",
-        ),
-        (
-            {"starts": {"a": "packaged"}},
-            "start from ImageNet weights out of a package: `a`.",
-        ),
-        ({"starts": {"a": "my/net.pth"}}, "start from the weights in `my/net.pth`: `a`."),
-        ({"margin": 2.5}, "smaller than 2.5 points"),
-        ({"alpha": 0.1}, "90 % intervals"),
-    ],
-)
-def test_notes_only_where_they_apply(options, more, words):
-    assert words not in readable(options)
-    assert words in readable(options, **more)
-
-
-def copies(kind, first_split, count):
-    return {
-        **{"kind": kind, "first_dataset": "wbc", "first_split": first_split},
-        **{"second_dataset": "wbc", "second_split": "test", "count": count, "images": 200},
-        **{"test": "true", "consequence": "warn"},
-    }
-
-
 def test_what_became_of_the_raw_data_is_a_section(options):
     text = readable(options)
     assert "\n\n## Data\n\n| images used | train |\n| --- | ---: |\n| `wbc` | 60 |\n\nMore" in text
     assert "**" not in text
-
-
-def test_test_images_with_copies_in_training_stand_above_the_table(options, tmp_path):
-    rows = [copies("near_duplicates", "train", 200), copies("bytes", "test", 7)]
-    write_csv(tmp_path / "leakage.csv", LEAKAGE_COLUMNS, rows)
-    lines = readable(options).splitlines()
-    assert lines[:2] == ["# Summary", ""]
-    assert lines[2].startswith(
-        "- **200 of 200 test images of `wbc` have a near duplicate in `wbc` train"
-    )
-    assert lines[4].startswith("## Table 1")
-    # Copies among the test images are a matter of the intervals: a note below the table.
-    assert any(line.startswith("- 7 of 200 test images of `wbc` are copies") for line in lines[5:])
-
-
-def test_classes_without_test_images_are_named(options, tmp_path):
-    assert "No test images" not in readable(options)
-    untested = [
-        row | {"metric": "recall_A|B", "value": "", "state": "no test image of this class"}
-        for row in metric_rows()
-        if row["metric"] == "macro_f1" and row["arm"] == "resnet"
-    ]
-    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, [*metric_rows(), *untested])
-    assert "- No test images of `A\\|B`: `macro-F1` and the other means" in readable(options)
-
-
-def test_note_on_replicates(options, tmp_path):
-    text = readable(options)
-    assert "Test images: 200. Replicates (seeds): 1, 2." in text
-    assert "2 replicates hardly tell" in text
-    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, metric_rows("12345"))
-    assert "hardly tell" not in readable(options)
-    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, metric_rows(("1",)))
-    assert "One replicate (seed 1)" in readable(options)
 
 
 def test_a_single_replicate_shows_its_own_interval(options, tmp_path):
@@ -353,36 +349,8 @@ def test_a_single_replicate_shows_its_own_interval(options, tmp_path):
         for row in metric_rows(("1",))
     ]
     write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, own)
-    assert cells(readable(options, decimals=1), "1 %", "`resnet`")[0] == "79.0 [70.0, 90.0]"
-
-
-def test_note_on_intervals_without_slides(options, tmp_path):
-    assert "take test images as independent" not in readable(options)
-    alone = [
-        row | {"interval": "combined_images"} if row.get("interval") else row
-        for row in metric_rows()
-    ]
-    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, alone)
-    assert "take test images as independent" in readable(options)
-
-
-def test_note_on_how_the_epoch_was_chosen(options, tmp_path):
-    assert "of the last epoch;" in readable(options)
-    # At 1 % there were too few images to hold any out.
-    chosen_by = {"100": "validation", "1": "last"}
-    rows = [
-        row | {"selection": chosen_by.get(row["fraction"], "last")}
-        if row["selection"] == "last"
-        else row
-        for row in metric_rows()
-    ]
-    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, rows)
-    text = readable(options, decimals=1)
-    assert "of the epoch that validation images chose (at 1 % of the last one" in text
-    assert "and which images are held out for validation." in text
-    # The table shows both.
-    assert cells(text, "100 %", "`resnet`")[0].startswith("98.0")
-    assert cells(text, "1 %", "`resnet`")[0].startswith("80.0")
+    line = line_of(readable(options, decimals=1), "1 %", "resnet")
+    assert line["accuracy"] == "79.0 [70.0, 90.0]"
 
 
 def test_tables_of_pretrained_classifiers_come_in_their_order(options):
@@ -401,7 +369,6 @@ def test_tables_of_pretrained_classifiers_come_in_their_order(options):
 
 @pytest.mark.parametrize("name", ["resnet", "combinedNet"])
 def test_one_arm_at_one_fraction_with_one_seed_and_nothing_pretrained(options, tmp_path, name):
-    """No comparisons; a note only where the arm was to be compared."""
     rows = [
         row
         for row in metric_rows(("1",))
@@ -409,43 +376,17 @@ def test_one_arm_at_one_fraction_with_one_seed_and_nothing_pretrained(options, t
     ]
     write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, rows)
     write_csv(tmp_path / "comparisons.csv", COMPARISON_COLUMNS, [])
-    baselines = {"combinedNet": "resnet"}
-    write_sheet(tmp_path / "runs.csv", [name], ["1"], [1], baselines)
+    write_csv(tmp_path / "label_efficiency.csv", EFFICIENCY_COLUMNS, [])
     text = readable(options | {"tables": "[]"}, decimals=1)
-    assert cells(text, "1 %", f"`{name}`")[2:4] == ["–", "–"]
+    line = line_of(text, "1 %", name)
+    assert (line["difference"], line["verdict on this checkpoint"]) == ("–", "–")
     assert "## Table 2" not in text
     assert "Clusters" not in text
     assert "`verdict`:" not in text
     assert "`difference`:" not in text
-    wanted = name == "combinedNet"
-    assert ("- no baseline: resnet is not among the runs.\n" in text) == wanted
-    assert ("no baseline" in text) == wanted
+    assert "checkpoint:" not in text
+    assert "baseline" not in text
     assert {row["table"] for row in read_csv(options["summary"])} == {"1"}
-
-
-def test_two_replicates_without_comparisons(options, tmp_path):
-    write_csv(tmp_path / "comparisons.csv", COMPARISON_COLUMNS, [])
-    assert "hence wide intervals: run 5 or more." in readable(options)
-
-
-def test_no_note_on_the_baseline_where_there_is_one(options):
-    text = readable(options)
-    assert "no baseline" not in text
-    assert "wide intervals and few verdicts: run 5 or more." in text
-
-
-@pytest.mark.parametrize(
-    ("fractions", "words"),
-    [
-        (("100", "1"), "draws its own subsets; at 100 % replicates vary only initialisation and"),
-        (("100",), "- Replicates vary only initialisation and order.\n"),
-        (("1",), "- Each replicate draws its own subsets.\n"),
-    ],
-)
-def test_note_on_what_replicates_vary(options, tmp_path, fractions, words):
-    rows = [row for row in metric_rows() if row["fraction"] in (*fractions, "")]
-    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, rows)
-    assert words in readable(options)
 
 
 def test_a_misspelt_key_of_a_table_is_one_line(options, capsys):

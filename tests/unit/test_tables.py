@@ -60,20 +60,29 @@ def test_values_with_intervals_and_without():
         ({"verdict": "worse", "equivalent": "true"}, "worse, though equivalent"),
         ({"verdict": "equivalent within 1.0", "equivalent": "true"}, "equivalent within 1.0"),
         ({"verdict": "undecided"}, "undecided"),
-        ({"verdict": "undecided", "state": "one note; why not"}, "undecided (why not)"),
+        # Equivalence is no surprise where it is the verdict, nor where there is none.
+        ({"verdict": "undecided", "equivalent": "true"}, "undecided"),
         (
-            {"verdict": "undecided", "needed_images": "5012"},
-            "undecided (would take 5,012 test images)",
+            {"verdict": "undecided", "state": "one note: long; and more"},
+            "undecided (one note; and more)",
         ),
         (
-            {"verdict": "undecided", "needed_replicates": "9", "needed_images": "40"},
-            "undecided (would take 9 replicates or 40 test images)",
+            {"verdict": "better", "equivalent": "true", "state": "two replicates: hardly known"},
+            "better, though equivalent (two replicates)",
+        ),
+        (
+            {"verdict": "no verdict", "state": "one replicate: how far it spreads is not known"},
+            "no verdict (one replicate)",
+        ),
+        (
+            {"verdict": "worse", "state": "same training images as 5 %: counted once"},
+            "worse (same training images as 5 %)",
         ),
         ({"verdict": "", "state": "1 of 5 diverged"}, "1 of 5 diverged"),
     ],
 )
 def test_verdicts(row, cell):
-    empty = {"state": "", "equivalent": "", "needed_replicates": "", "needed_images": ""}
+    empty = {"state": "", "equivalent": ""}
     assert verdict_cell({**empty, **row}) == cell
     assert verdict_cell(None) == "–"
 

@@ -115,7 +115,8 @@ def test_predictions_and_history_are_of_the_last_epoch(finished):
         history = read_csv(folder / "history.csv")
         assert [row["epoch"] for row in history] == ["1", "2"]
         assert list(history[0]) == [
-            *("epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
+            *("epoch", "steps", "train_loss", "train_accuracy"),
+            *("test_loss", "test_accuracy"),
         ]
         rows = read_csv(folder / "predictions.csv")
         accuracy = sum(row["label"] == row["predicted"] for row in rows) / len(rows)
@@ -207,13 +208,38 @@ def test_training_images_by_the_use_of_masks(
         expected = np.concatenate([expected, masked])
         assert labels[24:] == [0, 1, 2]
     np.testing.assert_array_equal(pixels, expected)
-    # Test images are masked only where training images are replaced, and never doubled.
+
+
+@pytest.mark.parametrize("mask_use", ["off", "replace", "append"])
+@pytest.mark.parametrize("test_masks", [None, "off", "arm"])
+def test_images_to_be_evaluated_are_masked_only_if_asked_for_and_as_training_images_are(
+    trained_on, options_for, wbc_data, files, tmp_path, mask_use, test_masks
+):
+    """Test and validation images alike; only where training images are replaced, and never doubled."""
+    rows = read_csv(files / "subset.csv")
+    parts = [
+        row | {"part": "validation" if place % 2 else "train"} for place, row in enumerate(rows)
+    ]
+    write_csv(tmp_path / "parts.csv", list(parts[0]), parts)
+    options = options_for(
+        tmp_path, mask_use=mask_use, subset=tmp_path / "parts.csv", validation=True
+    )
+    if test_masks:
+        options["test_masks"] = test_masks
+    assert call(TRAINER, **options) == 0
+    masked = (mask_use, test_masks) == ("replace", "arm")
     names = [row["id"] for row in wbc_data.rows("test")]
     test = wbc_data.pictures(names)
-    if mask_use == "replace":
+    if masked:
         test[::4] = wbc_data.pictures(names[::4], masked=True)
     np.testing.assert_array_equal(pixels_in(trained_on["test"]), test)
     assert trained_on["test"].labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    # Every other one, and so the second masked image of each class, whose mask the subset uses.
+    names = [row["id"] for row in wbc_data.rows("train")][1::2]
+    validation = wbc_data.pictures(names)
+    if masked:
+        validation[::4] = wbc_data.pictures(names[::4], masked=True)
+    np.testing.assert_array_equal(pixels_in(trained_on["validation"]), validation)
 
 
 def test_a_subset_trains_on_its_images_only(trained_on, options_for, wbc_data, files, tmp_path):

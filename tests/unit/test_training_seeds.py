@@ -137,15 +137,20 @@ def test_validation_and_test_images_are_evaluated_and_never_trained_on(wbc_data,
     assert sorted(evaluation) == sorted([held_out, test] * 3)
 
 
-@pytest.mark.parametrize("mask_use", ["off", "replace", "append"])
-def test_masked_images_are_those_of_the_subsets_own_masks(wbc_data, run, tmp_path, mask_use):
+@pytest.mark.parametrize(
+    ("mask_use", "test_masks"),
+    [("off", "arm"), ("replace", "arm"), ("replace", "off"), ("append", "arm")],
+)
+def test_masked_images_are_those_of_the_subsets_own_masks(
+    wbc_data, run, tmp_path, mask_use, test_masks
+):
     rows = wbc_data.rows("train")
     # Every second mask is of this subset.
     used = [row["id"] for row in rows if row["mask"]][::2]
     assert len(used) == 3
     rows = [row | {"mask": row["mask"] if row["id"] in used else ""} for row in rows]
     subset = write_subset(tmp_path / "subset.csv", rows)
-    batches, _ = run(subset, 1, AT_REST, mask_use=mask_use)
+    batches, _ = run(subset, 1, AT_REST, mask_use=mask_use, test_masks=test_masks)
     names = [row["id"] for row in rows]
     if mask_use == "replace":
         names = [f"{name} masked" if name in used else name for name in names]
@@ -153,7 +158,7 @@ def test_masked_images_are_those_of_the_subsets_own_masks(wbc_data, run, tmp_pat
         names += [f"{name} masked" for name in used]
     assert sorted(trained_on(batches)) == sorted(names)
     test = wbc_data.rows("test")
+    masked = (mask_use, test_masks) == ("replace", "arm")
     assert batches[-1] == [
-        f"{row['id']} masked" if row["mask"] and mask_use == "replace" else row["id"]
-        for row in test
+        f"{row['id']} masked" if row["mask"] and masked else row["id"] for row in test
     ]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from builders import call, colours_in, write_index, write_run, write_sheet
 
-from fewlabels.core.files import read_csv
+from fewlabels.core.files import read_csv, write_csv
 
-#: Of the classes a, b, c none of the test images is a c; one of `bad` is taken for it.
-LABELS, GOOD, BAD = "aaaabbbb", "aaaabbbb", "aaacbbba"
+#: Of the classes a, b, c none of the test images is a c; three of `bad` are taken for it.
+LABELS, GOOD, BAD = "aaaabbbb" * 3, "aaaabbbb" * 3, "aaacbbba" * 3
 
 
 @pytest.fixture
@@ -52,7 +52,14 @@ def test_means_over_classes_are_over_those_of_the_test_images(metrics):
 
 
 def test_arms_are_compared(options, tmp_path):
-    assert call("compare", **options, comparisons=tmp_path / "comparisons.csv") == 0
+    table = [
+        {"arm": arm, "fraction": "100", "replicate": seed, "labels": 6, "subset": "x"}
+        for arm in ("base", "bad")
+        for seed in (1, 2)
+    ]
+    write_csv(tmp_path / "labels.csv", list(table[0]), table)
+    files = {"labels": tmp_path / "labels.csv", "comparisons": tmp_path / "comparisons.csv"}
+    assert call("compare", **options, **files) == 0
     rows = {
         row["metric"]: row
         for row in read_csv(tmp_path / "comparisons.csv")
@@ -62,13 +69,13 @@ def test_arms_are_compared(options, tmp_path):
     assert float(rows["macro_f1"]["difference"]) == pytest.approx(
         50 * (6 / 8 + 6 / 7) - 100, rel=1e-6
     )
-    assert {row["images"] for row in rows.values()} == {"8"}
+    assert {row["images"] for row in rows.values()} == {"24"}
 
 
 def test_the_confusion_figure_has_an_empty_row(options, metrics, tmp_path):
     rows = [row for row in read_csv(tmp_path / "confusion.csv") if row["arm"] == "bad"]
     counts = np.array([int(row["images"]) for row in rows]).reshape(2, 3, 3)
-    assert counts[0].tolist() == [[3, 0, 1], [1, 3, 0], [0, 0, 0]]
+    assert counts[0].tolist() == [[9, 0, 3], [3, 9, 0], [0, 0, 0]]
     figure = {"title": "bad", "figure": tmp_path / "figure.png", "runs": options["runs"]}
     assert call("plot_confusion", confusion=tmp_path / "confusion.csv", arm="bad", **figure) == 0
     assert colours_in(tmp_path / "figure.png") > 10

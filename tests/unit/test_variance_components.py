@@ -1,22 +1,15 @@
-"""Two-way random effects: by hand, against a direct computation, and in simulated tables."""
+"""Two-way random effects: by hand, and against a direct computation."""
 
 import math
 
 import numpy as np
 import pytest
 from builders import predictions_of
-from scipy.stats import t, ttest_1samp
+from scipy.stats import chi2, norm, t, ttest_1samp
 
 from fewlabels.statistics.metrics import confusion_by_unit, headline_metrics
 from fewlabels.statistics.predictions import units_of
-from fewlabels.statistics.variance_components import (
-    Estimate,
-    crossed_components,
-    needed,
-    projected,
-    pseudovalues,
-    two_way,
-)
+from fewlabels.statistics.variance_components import Estimate, pseudovalues, two_way
 
 
 def test_pseudovalues_of_an_accuracy_are_the_images():
@@ -38,34 +31,52 @@ def test_pseudovalues_of_a_macro_f1_by_definition():
 
 def test_mean_squares_by_hand():
     """
-    Two replicates, three units: rows (1, 2, 6) and (3, 4, 2); row means 3, 3; column means 2, 3, 4; mean 3.
-    MS_R = 0; MS_G = 2 x (1 + 0 + 1) / 2 = 2; rests -1, -1, 2 and 1, 1, -2: MS_RG = 12 / 2 = 6, which MS_R is raised to.
-    """
-    found = two_way(np.array([3.0, 3.0]), np.array([[1.0, 2, 6], [3, 4, 2]]))
-    assert found.value == 3
-    assert found.error == pytest.approx(1)
-    assert found.df == pytest.approx(1)
-    assert (found.var_replicate, found.var_unit, found.var_both) == (0, 0, 6)
-    """
     Rows (1, 2, 3) and (5, 6, 10): row means 2, 7; column means 3, 4, 6.5; mean 4.5. MS_R = 3 x 12.5 = 37.5;
     MS_G = 2 x (2.25 + .25 + 4) / 2 = 6.5; rests +-(.5, .5, -1): MS_RG = 2 x 1.5 / 2 = 1.5.
-    Variance (37.5 + 5) / 6, df (42.5 / 37.5)^2 x 1.
+    Variance (37.5 + 5) / 6, of which 37.5 / 42.5 is known from the replicates.
     """
     found = two_way(np.array([2.0, 7.0]), np.array([[1.0, 2, 3], [5, 6, 10]]))
+    assert found.value == 4.5
     assert found.error == pytest.approx(math.sqrt(42.5 / 6))
-    assert found.df == pytest.approx((42.5 / 37.5) ** 2)
-    assert found.var_replicate == pytest.approx(12)
-    assert found.var_unit == pytest.approx(2.5)
-    half = t.ppf(0.975, found.df) * found.error
+    assert found.replicate_share == pytest.approx(37.5 / 42.5)
+    critical = (37.5 * t.ppf(0.975, 1) + 5 * t.ppf(0.975, 2)) / 42.5
+    assert found.critical(0.025) == pytest.approx(critical)
+    half = critical * found.error
     assert found.interval(0.05) == pytest.approx((4.5 - half, 4.5 + half))
+
+
+def test_replicates_that_agree_by_chance():
+    """
+    Rows (1, 2, 6) and (3, 4, 2); row means 3, 3; column means 2, 3, 4; mean 3. MS_R = 0; MS_G = 2 x 2 / 2 = 2; rests
+    -1, -1, 2 and 1, 1, -2: MS_RG = 12 / 2 = 6, of which MS_R is taken as a tenth: the variance is .6 / 6 and not 0.
+    """
+    found = two_way(np.array([3.0, 3.0]), np.array([[1.0, 2, 6], [3, 4, 2]]))
+    assert found.error == pytest.approx(math.sqrt(0.1))
+    assert found.replicate_share == 1
+    assert found.critical(0.025) == pytest.approx(t.ppf(0.975, 1))
 
 
 def test_one_replicate_is_a_t_test_over_units():
     data = np.random.default_rng(0).normal(1, 3, (1, 30))
     found = two_way(data.mean(1), data)
     assert found.p_difference() == pytest.approx(ttest_1samp(data[0], 0).pvalue)
-    assert found.var_replicate is None
-    assert found.df == 29
+    assert found.replicate_share == 0
+    assert found.critical(0.05) == pytest.approx(t.ppf(0.95, 29))
+
+
+def test_replicates_without_units_are_a_t_test_over_replicates():
+    """All units of a replicate alike: MS_G = MS_RG = 0, and the replicates' means are all that is known."""
+    means = np.array([1.0, 2.5, 0.7, 3.1])
+    found = two_way(means, np.tile(means[:, None], (1, 20)))
+    assert found.replicate_share == 1
+    assert found.p_difference() == pytest.approx(ttest_1samp(means, 0).pvalue)
+
+
+def test_units_of_unequal_size_have_fewer_degrees_of_freedom():
+    data = np.random.default_rng(0).normal(1, 3, (1, 30))
+    found = two_way(data.mean(1), data, effective_units=6.5)
+    assert found.error == two_way(data.mean(1), data).error
+    assert found.critical(0.025) == pytest.approx(t.ppf(0.975, 5.5))
 
 
 def test_replicates_that_agree_leave_the_units():
@@ -73,7 +84,36 @@ def test_replicates_that_agree_leave_the_units():
     row = np.array([0.0, 100, 0, 0, 100, 0, 0, 0])
     found = two_way(np.full(3, row.mean()), np.tile(row, (3, 1)))
     assert found.error == pytest.approx(row.std(ddof=1) / math.sqrt(8))
-    assert found.df > 1e5
+    assert found.replicate_share == 0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.97, 1.0])
+@pytest.mark.parametrize("tail", [0.4, 0.025, 1e-4, 1e-12])
+def test_tails_invert_critical_values(share, tail):
+    found = Estimate(1.0, 1.0, 3, 400, 400, share)
+    assert found.tail(found.critical(tail)) == pytest.approx(tail, rel=1e-6)
+    assert found.tail(-found.critical(tail)) == pytest.approx(1 - tail, rel=1e-6)
+
+
+def test_a_tail_is_between_those_of_its_parts():
+    """At two errors: t with 2 degrees of freedom leaves .0918 on a side, with very many .0228."""
+    assert Estimate(0, 1, 3, 10**6, 10**6, 1.0).tail(2) == pytest.approx(t.sf(2, 2))
+    assert Estimate(0, 1, 3, 10**6, 10**6, 0.0).tail(2) == pytest.approx(norm.sf(2), rel=1e-4)
+    half = Estimate(0, 1, 3, 10**6, 10**6, 0.5)
+    tail = half.tail(2)
+    assert norm.sf(2) < tail < t.sf(2, 2)
+    assert (t.isf(tail, 2) + norm.isf(tail)) / 2 == pytest.approx(2, rel=1e-4)
+    # Hopeless, not an error.
+    assert 0 <= half.tail(1e6) < 1e-12
+    assert half.tail(0) == pytest.approx(0.5)
+
+
+def test_equivalence_by_hand():
+    """Error 1, units alone, 30 of them: (3 - .5) / 1 errors below the margin of 3, and as far with the other sign."""
+    for value in (0.5, -0.5):
+        found = Estimate(value, 1.0, 1, 31, 31, 0.0)
+        assert found.p_equivalence(3) == pytest.approx(t.sf(2.5, 30))
+        assert found.p_equivalence(0.25) == pytest.approx(1 - t.sf(0.25, 30))
 
 
 def test_no_difference_at_all():
@@ -82,6 +122,9 @@ def test_no_difference_at_all():
     # (1 - .01)^300: no difference in 300 images, if 1 % of images did differ.
     assert found.p_equivalence(1) == pytest.approx(0.99**300)
     assert two_way(np.zeros(5), np.zeros((5, 30))).p_equivalence(1) > 0.7
+    assert two_way(np.zeros(5), np.zeros((5, 300)), 20.0).p_equivalence(1) == pytest.approx(
+        0.99**20
+    )
 
 
 def test_a_constant_difference():
@@ -92,92 +135,48 @@ def test_a_constant_difference():
 def test_a_single_test_image_decides_nothing():
     found = two_way(np.array([100.0, 0]), np.array([[100.0], [0]]))
     assert found.error == math.inf
-    assert found.p_difference() == 1
-    assert found.p_equivalence(1) > 0.4
-    assert needed(found, 1, 0.05, 1) == (None, None)
+    assert (found.p_difference(), found.p_equivalence(1)) == (1, 1)
+    assert found.interval(0.05) == (-math.inf, math.inf)
 
 
-def estimate(value, replicates, units, var_replicate, var_unit, var_both) -> Estimate:
-    error = math.sqrt(var_replicate / replicates + var_unit / units + var_both / replicates / units)
-    return Estimate(value, error, 10, replicates, units, var_replicate, var_unit, var_both)
+def test_other_pools_of_training_images():
+    """MS_R = 37.5 of the first example counts 1 + 2 x .5 / .5 = 3 times where half of the pool is drawn."""
+    values, data = np.array([2.0, 7.0]), np.array([[1.0, 2, 3], [5, 6, 10]])
+    found = two_way(values, data, shared_pool=0.5)
+    assert found.error == pytest.approx(math.sqrt((3 * 37.5 + 5) / 6))
+    assert found.replicate_share == pytest.approx(112.5 / 117.5)
+    assert two_way(values, data, shared_pool=1.0).error == math.inf
 
 
-def test_projection_to_the_present_numbers_is_the_present_error():
-    generator = np.random.default_rng(3)
-    data = (
-        generator.normal(0, 1, (4, 50))
-        + generator.normal(0, 1, (4, 1))
-        + generator.normal(0, 1, 50)
-    )
-    found = two_way(data.mean(1), data)
-    assert projected(found, 4, 50) == pytest.approx((found.error, found.df))
-    error, df = projected(found, 8, 50)
-    assert error < found.error
-    assert df > found.df
-
-
-def test_needed_by_hand():
+def test_what_was_detectable_by_hand():
     """
-    Variance of the mean with R replicates: 4 / R + 50 / 100 + 100 / (100 R) = 5 / R + .5. At R = 30 it is .667; df =
-    ((500 + 50 R) / 500)^2 (R - 1) = 464, t(.975) = 1.965: 1.605 = 1.965 x sqrt(.667). At 29 it is 1.614.
-    With 5 replicates it is .8 + 70 / G, 5 x .8 / 4 of it known with few df: no G brings 1.6 below t sqrt(.8) = 1.75.
+    Half of the variance from 3 replicates (2 degrees of freedom), half from 101 units (100): by Satterthwaite
+    1 / (.25 / 2 + .25 / 100) = 7.84.
     """
-    found = estimate(1.606, 5, 100, 4, 50, 100)
-    assert needed(found, 0.1, 0.05, 1) == (30, None)
-    # More comparisons ask for more.
-    assert needed(found, 0.1, 0.05, 2)[0] > 60
-    # A difference near the margin can be neither shown to be there nor to be none.
-    assert needed(estimate(0.01, 2, 10, 1e4, 1e4, 0), 0.01, 0.05, 1) == (None, None)
-
-
-def test_needed_for_equivalence():
-    """No difference, only replicates spread: 2 >= t(.95, R - 1) x sqrt(40 / R) first at R = 29.
-
-    There it is 1.701 x 1.174 = 1.998.
-    """
-    found = estimate(0.0, 5, 100, 40, 0, 0)
-    assert needed(found, 2, 0.05, 1) == (29, None)
-
-
-def test_needed_of_one_replicate_are_units():
-    """The first G with .5 >= t(.975, G - 1) x sqrt(10 / G), by trying each."""
-    found = Estimate(0.5, 0.4, 49, 1, 50, None, 10.0, 0.0)
-    replicates, units = needed(found, 0.1, 0.05, 1)
-    assert replicates is None
-    assert units == next(
-        number
-        for number in range(51, 999)
-        if t.ppf(0.975, number - 1) * math.sqrt(10 / number) <= 0.5
+    found = Estimate(0.1, 2.0, 3, 101, 101, 0.5)
+    value, low, high = found.detectable(0.025)
+    critical = (t.ppf(0.975, 2) + t.ppf(0.975, 100) + t.ppf(0.8, 2) + t.ppf(0.8, 100)) / 2
+    assert value == pytest.approx(2 * critical)
+    df = 1 / (0.25 / 2 + 0.25 / 100)
+    assert low == pytest.approx(value * math.sqrt(df / chi2.ppf(0.975, df)))
+    assert high == pytest.approx(value * math.sqrt(df / chi2.ppf(0.025, df)))
+    # One replicate: units alone.
+    assert Estimate(0.1, 2.0, 1, 31, 31, 0.0).detectable(0.025)[0] == pytest.approx(
+        2 * (t.ppf(0.975, 30) + t.ppf(0.8, 30))
     )
 
 
-def test_crossed_components_by_hand():
-    """
-    Values 1 2 / 5 8: row means 1.5, 6.5; column means 3, 5; mean 4. MS of rows 2 x 12.5 = 25, of columns
-    2 x 2 = 4, of the rest 4 x .25 / 1 = 1: variances (25 - 1) / 2, (4 - 1) / 2, 1.
-    """
-    found = crossed_components(np.array([[1.0, 2], [5, 8]]))
-    assert found == pytest.approx((math.sqrt(12), math.sqrt(1.5), 1))
-    # No more spread between rows and columns than within: clipped at 0.
-    assert crossed_components(np.array([[1.0, 0], [0, 1]]))[:2] == (0, 0)
+def test_the_detectable_difference_is_found_as_often_as_said():
+    """20 replicates and units: MS_R = MS_G = 1 + 20 / 4, MS_RG = 1: variance 11 / 400, 6 / 11 of it by replicates."""
+    generator = np.random.default_rng(1)
+    true, _, _ = Estimate(0.0, math.sqrt(11 / 400), 20, 20, 20, 6 / 11).detectable(0.025)
+    hits = [two_way(*_drawn(generator, true, 20, 20)).p_difference() < 0.05 for _ in range(400)]
+    assert np.mean(hits) == pytest.approx(0.8, abs=3 * 0.02)
 
 
-def test_crossed_components_find_the_truth():
-    generator = np.random.default_rng(0)
-    subset, start = generator.normal(0, 3, (400, 1)), generator.normal(0, 1, (1, 400))
-    found = crossed_components(subset + start + generator.normal(0, 0.5, (400, 400)))
-    assert found == pytest.approx((3, 1, 0.5), rel=0.1)
-
-
-def test_needed_images_though_a_million_would_not_do():
-    """With ever more images the degrees of freedom fall to R - 1: t grows faster than the error falls."""
-    found = estimate(3.07, 5, 994, 2.85, 1128, 241)
-    _, units = needed(found, 1, 0.05, 4)
-    assert units is not None
-
-    def decides(number: int) -> bool:
-        error, df = projected(found, 5, number)
-        return found.value >= t.ppf(1 - 0.05 / 8, df) * error
-
-    assert decides(units) and not decides(units - 1)
-    assert not decides(1_000_000)
+def _drawn(
+    generator: np.random.Generator, mean: float, replicates: int, units: int
+) -> tuple[np.ndarray, np.ndarray]:
+    data = mean + generator.normal(0, 1, (replicates, units))
+    data += generator.normal(0, 1, (replicates, 1)) * 0.5 + generator.normal(0, 1, units) * 0.5
+    return data.mean(1), data

@@ -65,6 +65,7 @@ experiment:
   arms: [combinedNet, resnetTwoStages, resnet, lite, combinedNetClustered]
   replicates: [4, 7, 9]
   selection: validation
+  test_masks: arm
   split_seed: 58
   crossed: {replicates: [9, 4], fractions: [7.5]}
 subsets:
@@ -134,7 +135,8 @@ training:
     schedule: constant, class_weights: balanced, flips: false, rotation: none}
   classification: {batch_size: 48, learning_rate: 0.005}
 compute: {device: cuda, precision: bfloat16, threads: 3}
-statistics: {baseline: resnetTwoStages, alpha: 0.07, margin: 2.5, bootstrap: 321, seed: 64, bins: 9}
+statistics: {baseline: resnetTwoStages, primary: mcc, training_pool: any, alpha: 0.07, margin: 2.5, bootstrap: 321,
+  seed: 64, bins: 9}
 table:
   decimals: 3
   reported:
@@ -150,6 +152,7 @@ subsets: {source: given}
 compute: {device: cpu, feature_cache: "off"}
 """
 DRAWN = """
+subsets: {per_class: [3]}
 experiment: {splits: [given, grouped]}
 compute: {feature_cache: always}
 """
@@ -160,6 +163,7 @@ synthetic:
   wbc: {train: 61, test: 62, size: 63, balance: 0.64}
   cam16: {train: 65, validation: 66, test: 67, size: 68}
   prcc: {images: 69, size: 70}
+experiment: {pretraining_seeds: per_replicate}
 subsets: {fractions: [100, 20]}
 compute: {feature_cache_gb: 3.5}
 """

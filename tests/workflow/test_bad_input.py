@@ -133,6 +133,7 @@ def test_damaged_raw_data_stop_before_training(finished, make_copy, damage):
 BAD_BACKBONES = """
 pathvars: {results: results/bad_backbones}
 experiment: {arms: [lite, ofAnother, withoutPackage, unknown]}
+statistics: {baseline: lite}
 pretraining:
   lite_cam16: {method: supervised, dataset: cam16, start: imagenet_efficientnet_lite0, trained: all}
 backbones:

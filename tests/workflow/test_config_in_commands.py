@@ -245,7 +245,8 @@ ARMS = [
     for suffix in ("", "Grouped")
     for arm in ("combinedNet", "resnetTwoStages", "resnet", "lite", "combinedNetClustered")
 ]
-TABLED = [f"replicate{r}/{arm}_cam16_{f}" for arm in ARMS for f in ("60", "7.5") for r in (4, 7, 9)]
+FRACTIONS = ("60", "7.5", "3perclass")
+TABLED = [f"replicate{r}/{arm}_cam16_{f}" for arm in ARMS for f in FRACTIONS for r in (4, 7, 9)]
 CROSSED = [f"replicate{r}/{arm}_cam16_7.5" for arm in ARMS for r in ("4", "4x9", "9", "9x4")]
 CLASSIFIERS = ["kidney_resnet", "pRCC_clustered_resnet", "resnet_cam16"]
 ENCODERS = [*CLASSIFIERS, "kidney_autoencoder", "pRCC_autoencoder"]
@@ -266,7 +267,16 @@ OF_MANY_RUNS = {
         *files("history", [*TABLED, *CLASSIFIERS]),
         *files("validation", TABLED),
     ],
-    "compare": TEST_SETS,
+    "compare": [*TEST_SETS, "out/labels.csv"],
+    "label_efficiency": [*TEST_SETS, "out/labels.csv"],
+    "count_labels": [
+        "out/runs.csv",
+        *files("history", TABLED),
+        *files("subsets", [f"replicate{r}/cam16_{f}" for f in FRACTIONS for r in (4, 7, 9)]),
+        *files(
+            "subsets", [f"replicate{r}/cam16_{f}_grouped" for f in FRACTIONS for r in (4, 7, 9)]
+        ),
+    ],
     "spread": ["out/runs.csv", *files("predictions", CROSSED)],
     "collect_costs": [
         "out/runs.csv",
@@ -282,6 +292,8 @@ OF_MANY_RUNS = {
             "out/summary.md",
             "out/figures/figure4.png",
             "out/figures/figure5.png",
+            "out/figures/label_efficiency.png",
+            "out/figures/label_efficiency.svg",
         ),
         *files("figures/confusion", ARMS, "png"),
     ],
@@ -295,6 +307,8 @@ def test_a_job_waits_for_every_run_that_it_reads(runs, jobs):
 
 def test_a_run_makes_all_results(runs):
     names = ["summary.csv", "summary.md", "comparisons.csv", "spread.csv", "costs.csv"]
+    names += ["labels.csv", "label_efficiency.csv"]
+    names += ["figures/label_efficiency.png", "figures/label_efficiency.svg"]
     names += ["provenance.json", "benchmarks.csv", "leakage/leakage.md", "leakage/slide_only.csv"]
     names += ["figures/figure4.png", "figures/figure5.png", "masked/cam16_contact_sheet.png"]
     names += ["data.md", "images/check_datasets.csv", "leakage/heeded.txt", "networks/heeded.txt"]

@@ -2,7 +2,7 @@
 
 import json
 
-PATTERNS = ("summary.csv", "comparisons.csv", "spread.csv", "metrics/*.csv")
+PATTERNS = ("summary.csv", "comparisons.csv", "labels.csv", "spread.csv", "metrics/*.csv")
 PATTERNS += ("predictions/**/*.csv", "history/**/*.csv", "clusters/*.csv", "models/**/*.pt")
 
 

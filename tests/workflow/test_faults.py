@@ -142,7 +142,9 @@ def test_an_image_that_was_damaged_in_place_and_restored(bench):
 def test_a_misspelt_block_of_a_new_arm(bench):
     arm = "{title: b, masks: 'off', encoders: [{encoder: cells_autoencoder, trained: [BLOCK]}]}"
     path = with_overlay(
-        bench, f"arms: {{second: {arm}}}\nexperiment: {{arms: [withCells, second]}}"
+        bench,
+        f"arms: {{second: {arm}}}\nexperiment: {{arms: [withCells, second]}}\n"
+        "statistics: {baseline: withCells}",
     )
     text = path.read_text()
     path.write_text(text.replace("BLOCK", "cnv2"))

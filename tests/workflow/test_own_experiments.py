@@ -47,6 +47,7 @@ def alone(own: Workflow) -> tuple[Path, str]:
         "report_data": 1,
         **{"fetch_weights": 1, "check_networks": 1, "cache_features": 1, "train_classifier": 1},
         **{"list_runs": 1, "evaluate": 1, "compare": 1, "spread": 1, "collect_costs": 1},
+        **{"count_labels": 1, "label_efficiency": 1, "plot_label_efficiency": 1},
         **{"summarize": 1, "plot_curves": 1, "plot_confusion": 1},
         **{"record_provenance": 1, "summarize_benchmarks": 1},
     }

@@ -5,7 +5,7 @@ import pytest
 # The provenance names the whole config, so every edit of it is recorded.
 TABLE = {"summarize": 1, "record_provenance": 1, "summarize_benchmarks": 1}
 EVALUATION = {"evaluate": 1, "compare": 1, "plot_confusion": 3, **TABLE}
-ALL_TABLES = {"collect_costs": 1, **EVALUATION}
+ALL_TABLES = {"collect_costs": 1, "count_labels": 1, **EVALUATION}
 # What reads the run sheet, where it changes.
 NEW_RUNS = {"list_runs": 1, "spread": 1, "plot_curves": 2, **ALL_TABLES}
 AUDIT = {"audit_leakage": 1, "check_leakage": 1, "report_data": 1, "heed_verdict": 1}

@@ -31,6 +31,7 @@ def results(finished) -> Path:
         "summary.csv",
         "summary.md",
         "comparisons.csv",
+        "labels.csv",
         "spread.csv",
         "costs.csv",
         "provenance.json",

@@ -24,7 +24,7 @@ class RunGrid(Section):
 
     target: str
     arms: list[GridArm] = Field(min_length=1)
-    fractions: list[str] = Field(min_length=1)
+    fractions: list[str] = Field(min_length=1, description="see core/fractions.py")
     replicates: list[Seed] = Field(min_length=1)
     crossed_replicates: list[Seed] = Field([], description="among `replicates`")
     crossed_fractions: list[str] = Field([], description="among `fractions`")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fewlabels.core.errors import UserError, did_you_mean
 from fewlabels.core.files import read_csv, write_csv
+from fewlabels.core.fractions import PATTERN
 
 #: The target's own test images, among the test sets.
 OWN_TEST_SET = "test"
@@ -23,10 +24,10 @@ def run_pattern(target: str) -> str:
 def fraction_of(stem: str) -> str:
     """The fraction that the stem of a run's file tells; "" where it is none's.
 
-    >>> fraction_of("resnet_wbc_0.5"), fraction_of("resnet_wbc_10_on_TestA"), fraction_of("resnet_cam16")
-    ('0.5', '10', '')
+    >>> fraction_of("resnet_wbc_0.5"), fraction_of("resnet_wbc_5perclass_on_TestA"), fraction_of("resnet_cam16")
+    ('0.5', '5perclass', '')
     """
-    found = re.search(r"_([0-9]+(?:\.[0-9]+)?)(?:_on_[A-Za-z0-9]+)?$", stem)
+    found = re.search(rf"_({PATTERN})(?:_on_[A-Za-z0-9]+)?$", stem)
     return found[1] if found else ""
 
 
@@ -48,7 +49,7 @@ class Run:
     Attributes:
         arm: its recipe.
         target: the data set that is classified.
-        fraction: per cent of the training labels, as text.
+        fraction: how many of the training labels, as text (:mod:`fewlabels.core.fractions`).
         subset_seed, initialisation_seed: of what it draws; equal but for crossed runs.
         split: ``given`` or ``grouped``.
         baseline: the arm that it is compared with; empty where it is the baseline itself or has none.
@@ -82,6 +83,19 @@ class Run:
         )
         suffix = "" if test_set == OWN_TEST_SET else f"_on_{test_set}"
         return f"{folder}/{name}{suffix}.{ending}"
+
+    def subset(self, given: str = "") -> str:
+        """Path of the list of its training images below the results folder; the same for all arms of a split.
+
+        Args:
+            given: what the name of a given subset ends in.
+
+        >>> Run("resnet", "wbc", "10", 1, 2).subset()
+        'subsets/replicate1/wbc_10.csv'
+        """
+        grouped = "_grouped" if self.split == "grouped" else ""
+        folder = f"subsets/replicate{self.subset_seed}"
+        return f"{folder}/{self.target}_{self.fraction}{grouped}{given}.csv"
 
 
 COLUMNS = [field.name for field in fields(Run)]

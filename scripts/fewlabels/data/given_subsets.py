@@ -10,10 +10,10 @@ from pathlib import Path
 
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import sha256_of_file
+from fewlabels.core.fractions import fraction_text, images_of
 from fewlabels.data.found_images import FoundImage, Problem, Scan, plain_name
 from fewlabels.data.images import UnusableImageError, read_image
 from fewlabels.data.judgement import judge, stopping_line
-from fewlabels.data.subsets import share_of
 
 Row = dict[str, str]
 #: A given subset may hold so much more or less than its share of the images.
@@ -101,7 +101,7 @@ def _mask_unlike(image: FoundImage, row: Row, folder: Path) -> Problem | None:
 def share_problems(train: Sequence[Row], subset: Sequence[Row], fraction: str) -> list[Problem]:
     """The problem of a subset that is larger or smaller than its name says, if it is."""
     counts = Counter(row["label"] for row in train).values()
-    expected = sum(max(1, share_of(fraction, count)) for count in counts)
+    expected = sum(images_of(fraction, count) for count in counts)
     # Shares of the classes may have been rounded up or down.
     least = expected * (1 - SHARE_TOLERANCE)
     rounded_up = sum(ceil(Fraction(fraction) * count / 100) for count in counts)
@@ -110,8 +110,8 @@ def share_problems(train: Sequence[Row], subset: Sequence[Row], fraction: str) -
         return []
     share = 100 * len(subset) / len(train)
     detail = (
-        f"holds {len(subset)} of {len(train)} training images ({share:.3g} %) where {fraction} % are {expected}: "
-        f"name the right folder in subsets.given.{fraction}, or set problems.given_share to warn"
+        f"holds {len(subset)} of {len(train)} training images ({share:.3g} %) where {fraction_text(fraction)} "
+        f"are {expected}: name the right folder in subsets.given.{fraction}, or set problems.given_share to warn"
     )
     return [Problem("given_share", ".", detail)]
 

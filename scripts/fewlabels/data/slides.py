@@ -67,20 +67,6 @@ def predict_from_slides(
     return [majority_of.get(slide, overall) for slide in slides]
 
 
-def predict_left_out(labels: Sequence[str], slides: Sequence[str]) -> list[str]:
-    """Predict each image from the other images of its slide; from all others where it is alone."""
-    on_slide: dict[str, Counter] = defaultdict(Counter)
-    for label, slide in zip(labels, slides, strict=True):
-        on_slide[slide][label] += 1
-    overall = Counter(labels)
-    predicted = []
-    for label, slide in zip(labels, slides, strict=True):
-        others = on_slide[slide] if on_slide[slide].total() > 1 else overall
-        left = others - Counter([label])
-        predicted.append(majority(list(left.elements())) if left else label)
-    return predicted
-
-
 def held_out(
     labels: Sequence[str], groups: Sequence[str], share: float, seed: int
 ) -> np.ndarray | None:

@@ -1,32 +1,26 @@
 """Nested, stratified subsets of the labelled training images.
 
 For each class with n images, m of which have a mask, one seeded order of the images is made, and the
-fraction f takes its first floor(f n), at least one. So every smaller subset lies in every larger one,
-whatever other fractions the config asks for. The i-th masked image (i = 1 ... m, in a seeded order of
-its own) stands at place floor(i n / m): then the first floor(f n) images hold at least floor(f m) masked
-ones for every f, and the first floor(f m) of them keep their mask in the subset.
+fraction f takes its first floor(f n), at least one; k per class takes its first k, or all where n < k. So of
+each class every smaller subset lies in every larger one, whatever other fractions the config asks for. The i-th
+masked image (i = 1 ... m, in a seeded order of its own) stands at place floor(i n / m): then the first floor(f n)
+images hold at least floor(f m) masked ones for every f, the first k at least floor(k m / n), and so many of them,
+the first ones, keep their mask in the subset.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
+from math import ceil
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from fewlabels.core.errors import UserError
+from fewlabels.core.fractions import images_of, masks_of
 from fewlabels.data.slides import held_out, slides_of
 
 #: Fewer images of a class than this in a subset: none of the subset is held out for validation.
 LEAST_FOR_VALIDATION = 5
-
-
-def share_of(fraction: str, count: int) -> int:
-    """floor(fraction % of count), exactly.
-
-    >>> share_of("10", 618), share_of("0.1", 1000)
-    (61, 1)
-    """
-    return int(Fraction(fraction) * count / 100)
 
 
 def seeded_order(masked: Sequence[bool], generator: np.random.Generator) -> list[int]:
@@ -55,7 +49,7 @@ def draw_subset(train: Sequence[dict[str, str]], fraction: str, seed: int) -> li
 
     Args:
         train: rows with ``id``, ``label``, ``mask`` (empty: none); their order does not matter.
-        fraction: per cent, as text, so that 0.1 is exact.
+        fraction: per cent, as text, so that 0.1 is exact; or a number per class (:mod:`fewlabels.core.fractions`).
         seed: of the replicate.
 
     Returns:
@@ -70,13 +64,30 @@ def draw_subset(train: Sequence[dict[str, str]], fraction: str, seed: int) -> li
         # A stream of its own for every class: one more class leaves the others' draws alone.
         generator = np.random.default_rng([seed, *label.encode()])
         masked = [bool(row["mask"]) for row in rows]
-        chosen = seeded_order(masked, generator)[: max(1, share_of(fraction, len(rows)))]
-        masks_left = share_of(fraction, sum(masked))
+        chosen = seeded_order(masked, generator)[: images_of(fraction, len(rows))]
+        masks_left = masks_of(fraction, len(rows), sum(masked))
         for place in chosen:
             uses_mask = masked[place] and masks_left > 0
             masks_left -= uses_mask
             subset.append({"id": rows[place]["id"], "label": label, "mask": str(int(uses_mask))})
     return sorted(subset, key=lambda row: row["id"])
+
+
+def _check_share(share: float, images: int, classes: int) -> None:
+    """Refuse a share for validation of which, or beside which, not every class could have an image."""
+    held = ceil(share * images)
+    for count, what, remedy in (
+        (held, "for validation", f"give at least {-(-1000 * classes // images) / 1000:g}"),
+        (
+            images - held,
+            "for training",
+            f"give at most {1000 * (images - classes) // images / 1000:g}",
+        ),
+    ):
+        if count < classes:
+            raise UserError(
+                f"{share:g} of {images} images leaves {count} {what}, of {classes} classes: {remedy}"
+            )
 
 
 def mark_validation(
@@ -92,11 +103,15 @@ def mark_validation(
 
     Args:
         index_of: id -> row of the index; given, no slide is in both parts.
+
+    Raises:
+        UserError: the share leaves fewer images than classes in one of the parts.
     """
     labels = [row["label"] for row in subset]
     validation = np.zeros(len(subset), bool)
     if share and min(Counter(labels).values()) >= LEAST_FOR_VALIDATION:
         if index_of is None:
+            _check_share(share, len(labels), len(set(labels)))
             places = np.arange(len(subset))
             _, chosen = train_test_split(
                 places, test_size=share, random_state=seed, stratify=labels

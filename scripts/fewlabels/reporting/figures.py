@@ -16,14 +16,18 @@ from fewlabels.core.files import atomic_path
 
 # Titles are the user's words, and a `$` in them is no formula.
 matplotlib.rcParams["text.parse_math"] = False
+# Names inside an SVG are hashes, else of random numbers.
+matplotlib.rcParams["svg.hashsalt"] = "fewlabels"
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
-def save_figure(figure: Figure, path: Path | str) -> None:
-    """Write a figure as PNG at 120 dots per inch and close it."""
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=120, metadata={"Software": None})
+def save_figure(figure: Figure, *paths: Path | str) -> None:
+    """Write a figure as PNG at 120 dots per inch, or as SVG where a path ends so, and close it."""
+    for path in paths:
+        metadata = {"Date": None} if Path(path).suffix == ".svg" else {"Software": None}
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, dpi=120, metadata=metadata)
     plt.close(figure)
 
 

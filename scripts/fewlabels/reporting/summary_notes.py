@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 
+from fewlabels.core.fractions import fraction_text
 from fewlabels.reporting.copies import copies_among_tests
-from fewlabels.reporting.summary_tables import SummarySettings, Tables
-from fewlabels.reporting.tables import markdown_code
+from fewlabels.reporting.summary_data import SummarySettings, Tables
+from fewlabels.reporting.summary_tables import METRIC_NAMES, second_metric
+from fewlabels.reporting.tables import markdown_code, markdown_text
+from fewlabels.statistics.evaluation import NO_INTERVAL
+from fewlabels.statistics.over_replicates import LEARNT_NOTHING
+from fewlabels.statistics.predictions import LEAST_EFFECTIVE
 
 BASELINES = {
     "majority": "always the most frequent class of the training images",
@@ -16,30 +21,80 @@ STARTS = {
     "random": "Networks that start from random weights, not from pretrained ones",
     "packaged": "Networks that start from ImageNet weights out of a package",
 }
+#: What verdicts hold for.
+ABOUT = {
+    "declared": "`verdict` is on this checkpoint: each pretraining was made once, by one seed, and another seed's may "
+    "do better or worse (`experiment.pretraining_seeds: per_replicate` makes it anew for each replicate).",
+    "per_replicate": "`verdict` is on the recipe: each replicate has its own pretraining.",
+}
+POOLS = {
+    "this": "Intervals and verdicts are conditional on this pool of training images: subsets of other images may give "
+    "other results (`statistics.training_pool: any` widens them for it).",
+    "any": "Intervals and verdicts are widened to hold for other pools of as many training images.",
+}
+TEST_MASKS = {
+    "off": "Test images are shown plain to every arm.",
+    "arm": "Test images are masked for the arms whose training images are: arms do not see the same pixels.",
+}
+#: Where steps of two fractions differ by more than this factor, few labels are few steps as well.
+UNEVEN_STEPS = 2
 
 
 def notes(tables: Tables, settings: SummarySettings) -> list[str]:
     """What a reader must know to read Table 1 rightly."""
-    single = [row for row in tables.runs if row["replicate"] != "mean"]
-    images = sorted({row["n"] for row in single if row["n"]}, key=int)
+    lines = [
+        *_numbers(tables, settings),
+        *_columns_of_runs(tables),
+        *_intervals(tables, settings),
+        *copies_among_tests(tables.leakage),
+        *_replicates(tables),
+        *_verdicts(tables, settings),
+        "`at best test epoch` is the accuracy by the published protocol, which chooses the epoch on the test images: "
+        "too high, by `optimism` against `accuracy`. `reported` are the published numbers, of that protocol.",
+    ]
+    names = dict.fromkeys(row["arm"] for row in tables.metrics)
+    lines += [f"`{name}`: {BASELINES[name]}." for name in names if name in BASELINES]
+    lines.append(TEST_MASKS[settings.test_masks])
+    held_out = bool(tables.fractions_by("validation"))
+    if settings.subsets == "given":
+        lines.append(
+            "Subsets were given, not drawn: replicates vary only initialisation and order of images."
+        )
+    elif len(tables.replicates) > 1:
+        lines.append(_what_replicates_vary(set(tables.fractions), held_out))
+    lines.append("`s per run`: median wall time of one training; it varies between equal runs.")
+    lines += _starts(settings.starts)
+    if settings.synthetic:
+        lines.append(
+            "The images are synthetic drawings: these numbers say nothing about real cells."
+        )
+    return lines
+
+
+def _numbers(tables: Tables, settings: SummarySettings) -> list[str]:
+    """Test images, replicates, and what the first columns are."""
+    images = sorted({row["n"] for row in tables.single_runs if row["n"]}, key=int)
     replicates = tables.replicates
-    level = f"{100 * (1 - settings.alpha):g} %"
     held_out = bool(tables.fractions_by("validation"))
     epoch = "the epoch that validation images chose" if held_out else "the last epoch"
     if held_out and (without := tables.fractions_by("last")):
-        at = ", ".join(f"{fraction} %" for fraction in without)
+        at = ", ".join(map(fraction_text, without))
         epoch += f" (at {at} of the last one where there were too few images for validation)"
+    first, second = (
+        METRIC_NAMES[metric] for metric in (tables.primary, second_metric(tables.primary))
+    )
+    several = len(replicates) > 1
     lines = [
         f"Test images: {', '.join(images) or 'none'}. "
         + (
             f"Replicates (seeds): {', '.join(replicates)}."
-            if len(replicates) > 1
+            if several
             else f"One replicate (seed {replicates[0]}): how much results change with the seed is not covered."
         ),
-        f"`accuracy` and `macro-F1` in per cent, of {epoch}; in brackets, {level} intervals. "
+        f"`{first}` and `{second}` in per cent, of {epoch}; in brackets, {_level(settings)} intervals. "
         + (
             "Means over replicates; the intervals hold for new replicates and new test images of the same kind."
-            if len(replicates) > 1
+            if several
             else "The intervals hold for new test images of the same kind."
         ),
     ]
@@ -49,50 +104,126 @@ def notes(tables: Tables, settings: SummarySettings) -> list[str]:
             f"No test images of {named}: `macro-F1` and the other means over classes are over the classes that test "
             "images have."
         )
-    if any(row["interval"].endswith("_images") for row in tables.runs):
+    return lines
+
+
+def _columns_of_runs(tables: Tables) -> list[str]:
+    """What `images` and `steps` are, and that few images may be few steps."""
+    if not tables.labels:
+        return []
+    lines = [
+        "`images`: labelled training images, in brackets those of the class with the fewest; `steps`: optimiser steps "
+        "of a training. Both are means over replicates."
+    ]
+    steps = {
+        fraction: max(tables.counted(arm, fraction, "steps") or 0 for arm in tables.arms)
+        for fraction in tables.fractions
+    }
+    known = {fraction: number for fraction, number in steps.items() if number}
+    if known and max(known.values()) > UNEVEN_STEPS * min(known.values()):
+        fewest, most = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
         lines.append(
-            "The intervals take test images as independent: their file names tell too few slides to resample "
-            "these. If images of a slide fail together, they are too narrow."
-        )
-    lines += copies_among_tests(tables.leakage)
-    if 1 < len(replicates) < 5:
-        lines.append(
-            f"{len(replicates)} replicates hardly tell how far replicates spread, hence wide intervals"
-            f"{' and few verdicts' if tables.comparisons else ''}: run 5 or more."
-        )
-    if baselines := list(dict.fromkeys(row["baseline"] for row in tables.comparisons)):
-        named = ", ".join(f"`{name}`" for name in baselines)
-        lines += [
-            f"`difference`: accuracy of the arm minus that of {named} on the same images, in points.",
-            "`verdict`: `better` or `worse` where the difference is not chance, `equivalent` where it is shown "
-            f"to be smaller than {float(settings.margin)} points, both with at most {100 * settings.alpha:g} % "
-            "false claims among all of this table (Holm); else `undecided`, with what would decide if the present "
-            "difference is the true one.",
-        ]
-    if missing := tables.missing_baselines:
-        named = ", ".join(missing)
-        lines.append(
-            f"no baseline: {named} {'is' if len(missing) == 1 else 'are'} not among the runs."
-        )
-    lines.append(
-        "`at best test epoch` is the accuracy by the published protocol, which chooses the epoch on the test images: "
-        "too high, by `optimism` against `accuracy`. `reported` are the published numbers, of that protocol."
-    )
-    names = dict.fromkeys(row["arm"] for row in tables.metrics)
-    lines += [f"`{name}`: {BASELINES[name]}." for name in names if name in BASELINES]
-    if settings.subsets == "given":
-        lines.append(
-            "Subsets were given, not drawn: replicates vary only initialisation and order of images."
-        )
-    elif len(replicates) > 1:
-        lines.append(_what_replicates_vary({row["fraction"] for row in single}, held_out))
-    lines.append("`s per run`: median wall time of one training; it varies between equal runs.")
-    lines += _starts(settings.starts)
-    if settings.synthetic:
-        lines.append(
-            "The images are synthetic drawings: these numbers say nothing about real cells."
+            f"Few labels are few steps here, {known[fewest]:,.0f} at {fraction_text(fewest)} and {known[most]:,.0f} at "
+            f"{fraction_text(most)}: what looks like few labels may be few steps. `min_steps` (section `training`) "
+            "tells the two apart."
         )
     return lines
+
+
+def _intervals(tables: Tables, settings: SummarySettings) -> list[str]:
+    """What intervals take as independent, and where there are none."""
+    lines = [POOLS[settings.training_pool]]
+    if any(row["interval"].endswith("_images") for row in tables.runs):
+        lines.append(
+            "The intervals take test images as independent: no slides are known. If images of a slide fail together, "
+            "they are too narrow."
+        )
+    sizes = {
+        (int(row["units"]), float(row["effective_units"]), int(row["images"]))
+        for row in tables.own_comparisons
+        if row["units"]
+    }
+    for units, effective, images in sorted(sizes):
+        if units < images:
+            lines.append(
+                f"Slides, not images, are taken as independent: the {images} test images are of {units} slides, worth "
+                f"{effective:.1f} of equal size. Below {LEAST_EFFECTIVE} of these there is no verdict."
+            )
+    reasons: dict[str, list[str]] = {}
+    for fraction in tables.fractions:
+        for arm in tables.arms:
+            row = tables.shown(arm, fraction, tables.primary)
+            for note in row["state"].split("; "):
+                if note.startswith(NO_INTERVAL):
+                    reasons.setdefault(note, []).append(f"`{arm}` at {fraction_text(fraction)}")
+    everywhere = len(tables.fractions) * len(tables.arms)
+    for note, places in reasons.items():
+        where = "all runs" if len(places) == everywhere else ", ".join(places)
+        lines.append(f"{_sentence(note)}: {where}.")
+    return lines
+
+
+def _sentence(text: str) -> str:
+    shown = markdown_text(text)
+    return shown[:1].upper() + shown[1:]
+
+
+def _replicates(tables: Tables) -> list[str]:
+    """Too few replicates, and runs that did not learn."""
+    count, lines = len(tables.replicates), []
+    verdicts = f"{' and few verdicts' if tables.comparisons else ''}"
+    if count == 1 and tables.comparisons:
+        lines.append("One replicate gives no verdict: run 5 or more.")
+    elif count == 2:
+        lines.append(
+            "Two replicates hardly tell how far replicates spread: take every interval and verdict for a hint, and run "
+            "5 or more."
+        )
+    elif 2 < count < 5:
+        lines.append(
+            f"{count} replicates hardly tell how far replicates spread, hence wide intervals{verdicts}: run 5 or more."
+        )
+    idle = [
+        f"`{row['arm']}` at {fraction_text(row['fraction'])}, seed {row['replicate']}"
+        for row in tables.single_runs
+        if LEARNT_NOTHING in row["state"].split("; ")
+    ]
+    if idle:
+        lines.append(
+            f"Runs that learnt nothing, being not above the majority class: {'; '.join(idle)}."
+        )
+    return lines
+
+
+def _verdicts(tables: Tables, settings: SummarySettings) -> list[str]:
+    """What differences and verdicts are, and what chance of a false one there is."""
+    if not (baselines := list(dict.fromkeys(row["baseline"] for row in tables.comparisons))):
+        return []
+    named = ", ".join(f"`{name}`" for name in baselines)
+    primary, chance = METRIC_NAMES[tables.primary], f"{100 * settings.alpha:g} %"
+    lines = [
+        f"`difference`: {primary} of the arm minus that of {named} on the same images, in points, as it is: without "
+        "adjustment for the number of comparisons.",
+        f"`verdict`, by `{primary}`, the primary metric, declared before the run: `better` or `worse` where the "
+        f"difference is not chance, `equivalent` where it is shown to be smaller than {float(settings.margin)} points, "
+        f"else `undecided`. At most {chance} chance of any false claim in this table, separately for differences and "
+        "for equivalence (Holm).",
+    ]
+    if any(row["p_holm"] for row in tables.pooled_efficiency):
+        lines.append(
+            f'The tests of whole curves, in "Labels saved", are a further family, with at most {chance} chance of any '
+            "false claim of its own."
+        )
+    lines += [
+        ABOUT[settings.pretraining_seeds],
+        "`detectable`: the smallest true difference that would have been found with a chance of 80 %, at the spread of "
+        "replicates and test images that was measured; in brackets, how well that is known.",
+    ]
+    return lines
+
+
+def _level(settings: SummarySettings) -> str:
+    return f"{100 * (1 - settings.alpha):g} %"
 
 
 def _what_replicates_vary(fractions: set[str], held_out: bool) -> str:

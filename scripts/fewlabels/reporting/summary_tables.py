@@ -1,9 +1,15 @@
 """The summary: one tidy table of every metric, and its parts for reading, in Markdown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from fewlabels.core.run_sheet import OWN_TEST_SET, Run, in_order, tabled
+from fewlabels.core.fractions import fraction_text
+from fewlabels.reporting.summary_data import (
+    MEAN,
+    OVER_REPLICATES,
+    PUBLISHED,
+    SummarySettings,
+    Tables,
+)
 from fewlabels.reporting.tables import (
     NOTHING,
     Row,
@@ -16,133 +22,30 @@ from fewlabels.reporting.tables import (
     verdict_cell,
     with_interval,
 )
-from fewlabels.statistics.evaluation import UNTESTED
+from fewlabels.statistics.over_replicates import LEARNT_NOTHING, OUTLIER
 
 COLUMNS = [
     *("table", "arm", "fraction", "replicate", "selection", "metric", "value", "n", "reported"),
     *("low", "high", "interval", "verdict", "state", "test_set"),
 ]
-
-
-@dataclass(frozen=True)
-class PretrainedTable:
-    """The table of one pretrained classifier.
-
-    Attributes:
-        title: behind the table's number.
-        quality: rows metric, value, images of the clusters that are its labels; none without clusters.
-    """
-
-    name: str
-    title: str
-    quality: list[Row] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class SummarySettings:
-    """What the summary takes from the config.
-
-    Attributes:
-        target_title: what the target's images show, for a heading.
-        reported: arm -> published number, or fraction -> published number; per cent.
-        titles: arm -> title.
-        decimals: of the readable tables.
-        alpha, margin: as of the comparisons.
-        subsets: ``drawn`` or ``given``.
-        starts: backbone -> source of its weights.
-        synthetic: whether the images are drawings.
-    """
-
-    target_title: str
-    reported: Mapping
-    titles: Mapping[str, str]
-    decimals: int
-    alpha: float
-    margin: float
-    subsets: str
-    starts: Mapping[str, str]
-    synthetic: bool
-
-
-@dataclass(frozen=True)
-class Tables:
-    """What the summary is made from: rows of CSVs, all cells text.
-
-    Attributes:
-        metrics: of evaluate.
-        comparisons: of compare.
-        spread: of spread.
-        costs: of collect_costs.
-        runs_asked_for: the run sheet.
-        pretrained: the pretrained classifiers, in the order of their tables.
-        leakage: of check_leakage.
-    """
-
-    metrics: list[Row]
-    comparisons: list[Row]
-    spread: list[Row]
-    costs: list[Row]
-    runs_asked_for: list[Run]
-    pretrained: list[PretrainedTable]
-    leakage: list[Row] = field(default_factory=list)
-
-    @property
-    def runs(self) -> list[Row]:
-        """Rows of Table 1 but for baselines, on the target's own test images."""
-        return [row for row in self.metrics if row["fraction"] and row["test_set"] == OWN_TEST_SET]
-
-    @property
-    def table_of(self) -> dict[str, int]:
-        """Pretrained classifier -> number of its table."""
-        return {table.name: number for number, table in enumerate(self.pretrained, start=2)}
-
-    @property
-    def missing_baselines(self) -> list[str]:
-        """Arms that others are to be compared with and that are not among the runs."""
-        runs = tabled(self.runs_asked_for)
-        return in_order(
-            run.baseline
-            for run in runs
-            if run.baseline and run.baseline not in {other.arm for other in runs}
-        )
-
-    @property
-    def untested(self) -> list[str]:
-        """Classes without test images among the target's own."""
-        recalls = (row for row in self.runs if row["metric"].startswith("recall_"))
-        return in_order(
-            row["metric"].removeprefix("recall_") for row in recalls if row["state"] == UNTESTED
-        )
-
-    def fractions_by(self, selection: str) -> list[str]:
-        """The fractions of which some run's predictions are of the epoch chosen so, the largest first."""
-        single = (row for row in self.runs if row["replicate"] != "mean")
-        found = {row["fraction"] for row in single if row["selection"] == selection}
-        return sorted(found, key=float, reverse=True)
-
-    @property
-    def replicates(self) -> list[str]:
-        """The seeds, in their order."""
-        seeds = {row["replicate"] for row in self.runs} - {"mean"}
-        return sorted(seeds, key=int)
-
-    def shown(self, arm: str, fraction: str, metric: str, published: bool = False) -> Row:
-        """The mean over replicates; of a single one, its own row, whose interval needs no replicates."""
-        only = self.replicates[0] if len(self.replicates) == 1 else "mean"
-        wanted = {"arm": arm, "fraction": fraction, "replicate": only, "metric": metric}
-        rows = (row for row in self.runs if (row["selection"] == "best_test") == published)
-        return find_one(rows, **wanted)
-
-    def comparison(self, row: Row) -> Row | None:
-        keys = ("arm", "fraction", "test_set", "metric")
-        return find(self.comparisons, replicate="mean", **{key: row[key] for key in keys})
+#: State of a single run -> how it is marked in tables.
+MARKS = {OUTLIER: "outlier", LEARNT_NOTHING: "learnt nothing"}
+#: Points that two arms may differ by, whichever the metric that is shown.
+LARGEST = 100
+#: Metric -> what it is called in tables.
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "balanced_accuracy": "balanced accuracy",
+    "mcc": "MCC",
+}
 
 
 def verdict(row: Row, tables: Tables) -> str:
-    """The verdict that belongs to a row of the metrics; "" but for mean accuracies of the predictions."""
-    if (row["replicate"], row["metric"]) != ("mean", "accuracy"):
+    """The verdict that belongs to a row of the metrics; "" but for means of the predictions' primary metric."""
+    if (row["replicate"], row["metric"]) != (MEAN, tables.primary):
         return ""
-    if row["selection"] == "best_test":
+    if row["selection"] == PUBLISHED:
         return ""
     found = tables.comparison(row)
     return found["verdict"] if found else ""
@@ -152,7 +55,7 @@ def tidy_rows(tables: Tables, reported: Mapping) -> list[dict]:
     """All rows of summary.csv."""
     rows: list[dict] = []
     for row in tables.metrics:
-        published = (row["selection"], row["metric"]) == ("best_test", "accuracy")
+        published = (row["selection"], row["metric"]) == (PUBLISHED, "accuracy")
         known = reported_value(reported, row["arm"], row["fraction"]) if published else None
         extra = {"reported": known, "verdict": verdict(row, tables)}
         rows.append({"table": tables.table_of.get(row["arm"], 1), **row, **extra})
@@ -169,51 +72,134 @@ def tidy_rows(tables: Tables, reported: Mapping) -> list[dict]:
     return sorted(rows, key=lambda row: row["table"])
 
 
+def second_metric(primary: str) -> str:
+    """What stands beside the primary metric in the readable tables."""
+    return "accuracy" if primary == "macro_f1" else "macro_f1"
+
+
+def verdict_heading(settings: SummarySettings) -> str:
+    """What verdicts are about stands above each of them."""
+    about = "this checkpoint" if settings.pretraining_seeds == "declared" else "the recipe"
+    return f"verdict on {about}"
+
+
 def table_1(tables: Tables, settings: SummarySettings) -> str:
     """One line per fraction and arm, then the baselines."""
+    names = [METRIC_NAMES[metric] for metric in (tables.primary, second_metric(tables.primary))]
+    header = [
+        *("labels", "images", "steps", "arm", *names, "difference", verdict_heading(settings)),
+        *("detectable", "at best test epoch", "optimism", "reported", "s per run"),
+    ]
+    lines = [
+        _line_of_arm(tables, settings, arm, fraction)
+        for fraction in tables.fractions
+        for arm in tables.arms
+    ]
+    return markdown_table(header, [*lines, *_baseline_lines(tables, settings, len(header))])
+
+
+def _line_of_arm(tables: Tables, settings: SummarySettings, arm: str, fraction: str) -> list[str]:
     decimals = settings.decimals
-    arms = list(dict.fromkeys(row["arm"] for row in tables.runs))
-    fractions = sorted({row["fraction"] for row in tables.runs}, key=float, reverse=True)
-    lines = []
-    for fraction in fractions:
-        for arm in arms:
-            accuracy = tables.shown(arm, fraction, "accuracy")
-            f1 = tables.shown(arm, fraction, "macro_f1")
-            best = tables.shown(arm, fraction, "accuracy", published=True)
-            optimism = tables.shown(arm, fraction, "optimism", published=True)
-            compared = tables.comparison(accuracy)
-            known = reported_value(settings.reported, arm, fraction)
-            lines.append(
-                [
-                    *(f"{fraction} %", f"`{arm}`", with_interval(accuracy, decimals)),
-                    number(f1["value"], decimals),
-                    with_interval(compared, decimals, "difference", signed=True),
-                    verdict_cell(compared),
-                    *(number(best["value"], decimals), number(optimism["value"], decimals, True)),
-                    NOTHING if known is None else f"{known:.2f}",
-                    median_seconds(tables.costs, arm, fraction),
-                ]
-            )
-    return markdown_table(
-        [
-            *("labels", "arm", "accuracy", "macro-F1", "difference", "verdict"),
-            *("at best test epoch", "optimism", "reported", "s per run"),
-        ],
-        [*lines, *baseline_lines(tables, decimals)],
+    primary = tables.shown(arm, fraction, tables.primary)
+    second = tables.shown(arm, fraction, second_metric(tables.primary))
+    best = tables.shown(arm, fraction, "accuracy", published=True)
+    optimism = tables.shown(arm, fraction, "optimism", published=True)
+    compared = tables.comparison(primary)
+    known = reported_value(settings.reported, arm, fraction)
+    return [
+        *(fraction_text(fraction), _images(tables, arm, fraction)),
+        *(_whole(tables.counted(arm, fraction, "steps")), f"`{arm}`"),
+        *(with_interval(primary, decimals), number(second["value"], decimals)),
+        with_interval(compared, decimals, "difference", signed=True),
+        verdict_cell(compared),
+        _detectable(compared, decimals),
+        *(number(best["value"], decimals), number(optimism["value"], decimals, True)),
+        NOTHING if known is None else f"{known:.2f}",
+        median_seconds(tables.costs, arm, fraction),
+    ]
+
+
+def _detectable(row: Row | None, decimals: int) -> str:
+    """The smallest difference that would have been found, and how well it is known; no metric differs by over 100."""
+    if row is None or not row["detectable"]:
+        return NOTHING
+    found, low, high = (
+        number(row[name], decimals) if float(row[name]) <= LARGEST else f"> {LARGEST}"
+        for name in ("detectable", "detectable_low", "detectable_high")
     )
+    return f"{found} [{low}, {high}]"
 
 
-def baseline_lines(tables: Tables, decimals: int) -> list[list[str]]:
+def _whole(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:,.0f}"
+
+
+def _images(tables: Tables, arm: str, fraction: str) -> str:
+    """How many training images: of all classes, and in brackets of the smallest."""
+    of_all = tables.counted(arm, fraction, "labels")
+    smallest = tables.counted(arm, fraction, "smallest_class_labels")
+    return NOTHING if of_all is None else f"{_whole(of_all)} ({_whole(smallest)})"
+
+
+def _baseline_lines(tables: Tables, settings: SummarySettings, columns: int) -> list[list[str]]:
     """Lines of Table 1 for what needs no training."""
     lines = []
     for name in dict.fromkeys(row["arm"] for row in tables.metrics):
         rows = [row for row in tables.metrics if row["arm"] == name]
         if any(row["fraction"] or row["arm"] in tables.table_of for row in rows):
             continue
-        accuracy, f1 = (find_one(rows, metric=metric) for metric in ("accuracy", "macro_f1"))
-        cells = [with_interval(accuracy, decimals), number(f1["value"], decimals)]
-        lines.append([NOTHING, f"`{name}`", *cells, *[NOTHING] * 6])
+        primary = find_one(rows, metric=tables.primary)
+        second = find_one(rows, metric=second_metric(tables.primary))
+        cells = [
+            *(NOTHING, NOTHING, NOTHING, f"`{name}`"),
+            *(
+                with_interval(primary, settings.decimals),
+                number(second["value"], settings.decimals),
+            ),
+        ]
+        lines.append([*cells, *[NOTHING] * (columns - len(cells))])
     return lines
+
+
+def replicates_table(tables: Tables, settings: SummarySettings) -> list[str]:
+    """Beside the mean what a run that failed to learn moves less; nothing where replicates are too few for it."""
+    lines, marked = [], _marked_runs(tables)
+    for fraction in tables.fractions:
+        for arm in tables.arms:
+            place = (arm, fraction, tables.primary)
+            found = [tables.over_replicates(*place, how) for how in OVER_REPLICATES]
+            if all(row is None for row in found[1:]):
+                continue
+            cells = [
+                NOTHING if row is None else number(row["value"], settings.decimals) for row in found
+            ]
+            lines.append(
+                [
+                    fraction_text(fraction),
+                    f"`{arm}`",
+                    *cells,
+                    ", ".join(marked.get((arm, fraction), [])) or NOTHING,
+                ]
+            )
+    if not lines:
+        return []
+    header = ["labels", "arm", "mean", "median", "interquartile mean", "minimum", "marked runs"]
+    return [
+        "### Replicates",
+        markdown_table(header, lines),
+        f"`{METRIC_NAMES[tables.primary]}` over replicates. `interquartile mean`: of the middle half. Runs are named "
+        "by their seed.",
+    ]
+
+
+def _marked_runs(tables: Tables) -> dict[tuple[str, str], list[str]]:
+    """(arm, fraction) -> the seeds of its runs that are outliers or did not learn, and which of it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in tables.single_runs:
+        if notes := [MARKS[note] for note in row["state"].split("; ") if note in MARKS]:
+            text = f"{row['replicate']} ({'; '.join(notes)})"
+            found.setdefault((row["arm"], row["fraction"]), []).append(text)
+    return found
 
 
 def model_table(tables: Tables, model: str, settings: SummarySettings) -> str:
@@ -225,7 +211,7 @@ def model_table(tables: Tables, model: str, settings: SummarySettings) -> str:
         with_interval(find(rows, metric="accuracy", **last), settings.decimals),
         with_interval(find(rows, metric="macro_f1", **last), settings.decimals),
         with_interval(
-            find(rows, metric="accuracy", selection="best_test"),
+            find(rows, metric="accuracy", selection=PUBLISHED),
             settings.decimals,
         ),
         NOTHING if known is None else f"{known:.2f}",
@@ -240,19 +226,32 @@ def spread_table(tables: Tables, settings: SummarySettings) -> list[str]:
     rows = [row for row in tables.spread if row["metric"] == "accuracy"]
     if not rows:
         return []
-    keys = ("sd_subset", "sd_initialisation", "sd_rest")
+    sources = ("subset", "initialisation", "rest")
     lines = [
         [
-            *(f"{row['fraction']} %", f"`{row['arm']}`"),
-            *(number(row[key], settings.decimals) for key in keys),
+            *(fraction_text(row["fraction"]), f"`{row['arm']}`"),
+            *(_source_cell(row, source, settings) for source in sources),
             row["state"] or NOTHING,
         ]
         for row in rows
     ]
-    header = ["labels", "arm", "subset", "initialisation", "rest", "state"]
+    level = f"{100 * (1 - settings.alpha):g} %"
     return [
         "### What spreads the accuracy",
-        markdown_table(header, lines),
-        f"Standard deviations in points, from {rows[0]['subsets']} subsets crossed with as many "
-        "initialisations: so few tell them roughly at best. `rest` is their interaction and noise.",
+        markdown_table(["labels", "arm", *sources, "state"], lines),
+        f"Standard deviations in points, from {rows[0]['subsets']} subsets crossed with as many initialisations; in "
+        f"brackets upper limits of the level {level}: so few runs tell them roughly at best. `rest` is their "
+        "interaction and noise.",
     ]
+
+
+def _source_cell(row: Row, source: str, settings: SummarySettings) -> str:
+    """A standard deviation with its upper limit; no number where it may as well be 0."""
+    sd, upper = (number(row[f"sd_{source}{end}"], settings.decimals) for end in ("", "_upper"))
+    if sd == NOTHING:
+        return NOTHING
+    limit = "" if upper == NOTHING else f" (at most {upper})"
+    p = row.get(f"p_{source}")
+    if p and float(p) >= settings.alpha:
+        return f"not distinguishable from 0{limit}"
+    return f"{sd}{limit}"

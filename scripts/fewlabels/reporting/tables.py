@@ -52,9 +52,14 @@ def find_one(rows: Iterable[Row], **wanted: str) -> Row:
     """
     found = find(rows, **wanted)
     if found is None:
-        values = ", ".join(f"{key} {value}" for key, value in wanted.items())
-        raise UserError(f"a table to summarise has no row of {values}: delete it and run again")
+        raise missing_row(**wanted)
     return found
+
+
+def missing_row(**wanted: str) -> UserError:
+    """That there is no row with these values, and what to do."""
+    values = ", ".join(f"{key} {value}" for key, value in wanted.items())
+    return UserError(f"a table to summarise has no row of {values}: delete it and run again")
 
 
 def number(text: str | None, decimals: int, signed: bool = False) -> str:
@@ -89,21 +94,18 @@ def with_interval(
 
 
 def verdict_cell(row: Mapping | None) -> str:
-    """The verdict; of an undecided one, what would decide it."""
+    """The verdict, with what limits it: the notes of its state, each up to its colon.
+
+    >>> verdict_cell({"verdict": "better", "equivalent": "false", "state": "two replicates: not sure; counted once"})
+    'better (two replicates; counted once)'
+    """
     if row is None or not row["verdict"]:
         return NOTHING if row is None else row["state"] or NOTHING
-    if row["verdict"] != "undecided":
-        note = ", though equivalent" if row["equivalent"] == "true" else ""
-        return row["verdict"] + (note if row["verdict"] in ("better", "worse") else "")
-    wanted = [
-        f"{int(row[key]):,} {name}"
-        for key, name in (("needed_replicates", "replicates"), ("needed_images", "test images"))
-        if row[key]
-    ]
-    if wanted:
-        return f"undecided (would take {' or '.join(wanted)})"
-    # The last note of the state says why no number would decide.
-    return "undecided" + (f" ({row['state'].split('; ')[-1]})" if row["state"] else "")
+    verdict = row["verdict"]
+    if verdict in ("better", "worse") and row["equivalent"] == "true":
+        verdict += ", though equivalent"
+    notes = [note.split(":")[0] for note in row["state"].split("; ") if note]
+    return f"{verdict} ({'; '.join(notes)})" if notes else verdict
 
 
 def median_seconds(costs: Iterable[Mapping], model: str, fraction: str) -> str:

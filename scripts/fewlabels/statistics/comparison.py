@@ -8,11 +8,17 @@ import numpy as np
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
+from fewlabels.core.fractions import fraction_text
 from fewlabels.statistics.evaluation import Row, Scored, same_images
-from fewlabels.statistics.variance_components import Estimate, needed, two_way
+from fewlabels.statistics.evaluation import obstacle as interval_obstacle
+from fewlabels.statistics.predictions import LEAST_EFFECTIVE, Units
+from fewlabels.statistics.variance_components import Estimate, two_way
 
-METRICS = ("accuracy", "macro_f1")
-BETTER, WORSE, UNDECIDED = "better", "worse", "undecided"
+#: The metrics whose differences are told; verdicts are made on one of them.
+METRICS = ("accuracy", "macro_f1", "balanced_accuracy", "mcc", "nll", "brier")
+BETTER, WORSE, UNDECIDED, NO_VERDICT = "better", "worse", "undecided", "no verdict"
+#: The chance to find a difference as large as the detectable one.
+POWER = 0.8
 
 
 @dataclass
@@ -22,12 +28,16 @@ class Comparison:
     Attributes:
         row: what is known of it so far, by the columns of comparisons.csv.
         estimate: the mean paired difference; None where there is nothing to compare.
-        images_per_unit: mean size of a group; 1 where images are the units.
+        obstacle: why there is no verdict, though there is a difference; "" where there is one.
+        measured: whether its interval and its test can be trusted.
+        same_as: the comparison of the same training images, at another fraction, whose verdict it shares.
     """
 
     row: Row
     estimate: Estimate | None = None
-    images_per_unit: float = 1.0
+    obstacle: str = ""
+    measured: bool = True
+    same_as: "Comparison | None" = None
 
 
 def equivalent_verdict(margin: float) -> str:
@@ -67,65 +77,120 @@ def difference_rows(
     return rows
 
 
-def compare(arm: Sequence[Scored], baseline: Sequence[Scored], metric: str) -> Comparison:
-    """The mean paired difference of runs on the same images, the i-th with the i-th."""
+def compare(
+    arm: Sequence[Scored], baseline: Sequence[Scored], metric: str, shared_pool: float = 0.0
+) -> Comparison:
+    """The mean paired difference of runs on the same images, the i-th with the i-th.
+
+    Args:
+        shared_pool: see :func:`fewlabels.statistics.variance_components.two_way`.
+    """
     pairs = list(zip(arm, baseline, strict=True))
+    if any(metric not in run.values for pair in pairs for run in pair):
+        return Comparison({"state": "no probabilities"})
     values = [one.values[metric] - other.values[metric] for one, other in pairs]
     data = [one.pseudovalues[metric] - other.pseudovalues[metric] for one, other in pairs]
-    units, images = arm[0].units, arm[0].images
-    notes = []
-    if not units.grouped:
-        known = f"only {units.groups} groups" if units.groups < len(units.codes) else "no groups"
-        notes.append(f"image by image: {known}")
-    if len(arm) == 1:
-        notes.append("one replicate: spread over replicates not covered")
-    row = {"replicates": len(arm), "units": units.count, "images": images}
-    estimate = two_way(np.array(values), np.array(data))
-    return Comparison(row | {"state": "; ".join(notes)}, estimate, images / units.count)
+    units = arm[0].units
+    estimate = two_way(np.array(values), np.array(data), units.effective, shared_pool)
+    row: Row = {"replicates": len(arm), "units": units.count, "images": arm[0].images}
+    row |= {"effective_units": units.effective, "state": ""}
+    found = Comparison(row, estimate)
+    found.obstacle = verdict_obstacle(len(arm), units, shared_pool)
+    if reason := interval_obstacle(arm[0], metric, LEAST_EFFECTIVE):
+        found.measured, row["state"] = False, reason
+        found.obstacle = found.obstacle or reason
+    elif not found.obstacle:
+        row["state"] = verdict_warning(len(arm))
+    return found
+
+
+def verdict_obstacle(replicates: int, units: Units, shared_pool: float) -> str:
+    """Why there is no verdict on a difference that is known; "" where there can be one."""
+    if replicates == 1:
+        return "one replicate: how far replicates spread is not known"
+    if units.effective < LEAST_EFFECTIVE:
+        kind = "slides" if units.grouped else "images"
+        return f"test images of only {units.effective:.1f} effective {kind}"
+    if shared_pool >= 1:
+        return "all training images are used: other pools of them are not covered"
+    return ""
+
+
+def verdict_warning(replicates: int) -> str:
+    """What stands beside a verdict, or ""."""
+    if replicates == 2:
+        return "two replicates: how far replicates spread is hardly known"
+    return ""
+
+
+def measure(comparisons: Sequence[Comparison], alpha: float) -> None:
+    """Complete the rows of comparisons by the difference, its interval and its test, in place."""
+    for item in comparisons:
+        if item.estimate is None:
+            continue
+        found = item.estimate
+        item.row["difference"] = found.value
+        if item.measured and math.isfinite(found.error):
+            item.row["p_difference"] = found.p_difference()
+            low, high = found.interval(alpha)
+            item.row |= {"low": low, "high": high, "error": found.error}
+            item.row["critical"] = found.critical(alpha / 2)
 
 
 def decide(comparisons: Sequence[Comparison], alpha: float, margin: float) -> None:
-    """Complete the rows of one family of comparisons, in place: tests, Holm's adjustment, verdict, what is needed.
+    """Complete the rows of one family of comparisons, in place: tests, Holm's adjustment, verdict, what was detectable.
 
-    The family are all arms and fractions of one metric and test set. Holm (1979, Scand J Stat 6:65) adjusts the tests
-    for a difference and those for equivalence separately.
+    The family are all arms and fractions of the primary metric on one test set, each set of training images once. Holm
+    (1979, Scand J Stat 6:65) adjusts the tests for a difference and those for equivalence separately.
     """
-    family = [(item, item.estimate) for item in comparisons if item.estimate is not None]
-    if not family:
-        return
-    difference = [found.p_difference() for _, found in family]
-    equivalence = [found.p_equivalence(margin) for _, found in family]
-    adjusted = [multipletests(p, alpha, method="holm")[1] for p in (difference, equivalence)]
-    for place, (item, found) in enumerate(family):
-        low, high = found.interval(alpha) if math.isfinite(found.error) else (-100.0, 100.0)
-        differs, same = (bool(p[place] < alpha) for p in adjusted)
-        verdict = equivalent_verdict(margin) if same else UNDECIDED
-        if differs:
-            verdict = BETTER if found.value > 0 else WORSE
-        item.row |= {
-            **{"difference": found.value, "low": max(low, -100.0), "high": min(high, 100.0)},
-            **{"error": found.error, "df": found.df},
-            **{"p_difference": difference[place], "p_difference_holm": float(adjusted[0][place])},
-            **{
+    measure(comparisons, alpha)
+    family = []
+    for item in comparisons:
+        if item.estimate is None:
+            continue
+        if item.obstacle:
+            item.row |= {"verdict": NO_VERDICT, "state": item.obstacle}
+        elif item.same_as is None:
+            family.append((item, item.estimate))
+    if family:
+        difference = [found.p_difference() for _, found in family]
+        equivalence = [found.p_equivalence(margin) for _, found in family]
+        adjusted = [multipletests(p, alpha, method="holm")[1] for p in (difference, equivalence)]
+        for place, (item, found) in enumerate(family):
+            differs, same = (bool(p[place] < alpha) for p in adjusted)
+            verdict = equivalent_verdict(margin) if same else UNDECIDED
+            if differs:
+                verdict = BETTER if found.value > 0 else WORSE
+            item.row |= {
+                "p_difference_holm": float(adjusted[0][place]),
                 "p_equivalence": equivalence[place],
                 "p_equivalence_holm": float(adjusted[1][place]),
-            },
-            **{"equivalent": "true" if same else "false", "verdict": verdict},
-        }
-        if verdict == UNDECIDED:
-            _say_what_is_needed(item, found, margin, alpha, len(family))
+                "equivalent": "true" if same else "false",
+                "verdict": verdict,
+            }
+            _tell_the_detectable(item.row, found, alpha, len(family))
+    for item in comparisons:
+        if item.same_as is not None and item.estimate is not None and not item.obstacle:
+            _share(item, item.same_as)
 
 
-def _say_what_is_needed(
-    item: Comparison, found: Estimate, margin: float, alpha: float, comparisons: int
-) -> None:
-    replicates, units = needed(found, margin, alpha, comparisons)
-    if units is not None:
-        item.row["needed_images"] = math.ceil(units * item.images_per_unit)
-    item.row["needed_replicates"] = replicates
-    notes = [item.row["state"]] if item.row["state"] else []
+def _tell_the_detectable(row: Row, found: Estimate, alpha: float, comparisons: int) -> None:
+    """The smallest difference that Holm's first step would have shown."""
     if found.error == 0:
-        notes.append("no difference seen, on too few images to tell")
-    elif replicates is None and units is None:
-        notes.append("neither more replicates nor more images alone would decide")
-    item.row["state"] = "; ".join(notes)
+        row["state"] = "; ".join(filter(None, [row["state"], "no image tells the two apart"]))
+        return
+    names = ("detectable", "detectable_low", "detectable_high")
+    values = found.detectable(alpha / (2 * comparisons), POWER, alpha)
+    row |= dict(zip(names, values, strict=True))
+
+
+def _share(item: Comparison, first: Comparison) -> None:
+    """Give a comparison the decision of the one with the same training images."""
+    decided = [
+        *("p_difference_holm", "p_equivalence", "p_equivalence_holm", "equivalent", "verdict"),
+        *("detectable", "detectable_low", "detectable_high"),
+    ]
+    item.row |= {key: first.row[key] for key in decided if key in first.row}
+    label = fraction_text(first.row["fraction"])
+    notes = [item.row["state"], f"same training images as {label}: counted once"]
+    item.row["state"] = "; ".join(filter(None, notes))

@@ -1,7 +1,6 @@
 """From the files of one run to the rows of the metrics' table."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +8,14 @@ import numpy as np
 
 from fewlabels.statistics import calibration
 from fewlabels.statistics.intervals import (
-    bootstrap_intervals,
-    probability_intervals,
-    wilson_interval,
+    ZERO,
+    effective_units,
+    interval_of_mean,
+    percentiles,
+    resampled_matrices,
+    resampled_probabilities,
+    resampling_weights,
+    share_intervals,
 )
 from fewlabels.statistics.metrics import (
     HEADLINE,
@@ -22,16 +26,27 @@ from fewlabels.statistics.metrics import (
     headline_metrics,
     macro_auroc,
 )
-from fewlabels.statistics.predictions import Predictions, Units, units_of
-from fewlabels.statistics.variance_components import Estimate, pseudovalues, two_way
+from fewlabels.statistics.predictions import LEAST_EFFECTIVE, Predictions, Units, units_of
+from fewlabels.statistics.variance_components import pseudovalues
 
 DIVERGED = "diverged"
 UNTESTED = "no test image of this class"
 #: Of a run that was to choose its epoch on validation images and could not.
 FELL_BACK = "too few images for validation"
+FEW_IMAGES = "too few test images"
+#: Begins the state of a value that has no interval, though values of its kind have.
+NO_INTERVAL = "no interval: "
+#: A metric that hangs on a class with fewer test images has no interval.
+LEAST_OF_CLASS = 10
+#: With fewer effective units nothing is resampled (Cameron, Gelbach & Miller 2008, Rev Econ Stat 90:414).
+LEAST_RESAMPLED = 20
+#: Of a temperature, and what is scaled by it.
+FITTED_TWICE = "fitted on the images that chose the epoch"
 #: Metrics of probabilities, and those after temperature scaling.
-PROBABILITY = ("macro_auroc", "nll", "brier", "ece")
-SCALED = ("temperature", "nll_scaled", "brier_scaled", "ece_scaled")
+PROBABILITY = ("nll", "brier", "calibration_error", "macro_auroc")
+SCALED = ("temperature", "nll_scaled", "brier_scaled", "calibration_error_scaled")
+#: Metrics to which each image adds by itself, whatever its class.
+MEANS_OVER_IMAGES = ("accuracy", "nll", "brier")
 #: Column -> cell.
 Row = dict[str, Any]
 
@@ -52,8 +67,8 @@ class Scored:
 
     Attributes:
         confusion: int (units, k, k).
-        values: headline metric -> per cent.
-        pseudovalues: headline metric -> float (units,).
+        values: headline metric -> per cent; ``nll`` and ``brier``, as they are, where there are probabilities.
+        pseudovalues: the same metrics -> float (units,).
     """
 
     predictions: Predictions
@@ -67,6 +82,11 @@ class Scored:
         return len(self.predictions.ids)
 
     @property
+    def kind_of_units(self) -> str:
+        """What the units are, in the words of a state."""
+        return "effective slides" if self.units.grouped else "test images"
+
+    @property
     def right(self) -> np.ndarray:
         """Whether each image was classified rightly, bool (n,)."""
         return self.predictions.labels == self.predictions.predicted
@@ -77,91 +97,209 @@ def score(predictions: Predictions, groups: Mapping[str, str]) -> Scored:
     units = units_of(predictions.ids, groups)
     confusion = confusion_by_unit(predictions, units)
     values = {name: float(value) for name, value in headline_metrics(confusion.sum(0)).items()}
-    return Scored(predictions, units, confusion, values, pseudovalues(confusion))
+    found = Scored(predictions, units, confusion, values, pseudovalues(confusion))
+    if predictions.probabilities is not None:
+        terms = calibration.terms_of_means(predictions.labels, predictions.probabilities)
+        found.values.update({name: float(values.mean()) for name, values in terms.items()})
+        found.pseudovalues.update(
+            {name: pseudovalues_of_mean(values, units) for name, values in terms.items()}
+        )
+    return found
 
 
-def with_bootstrap(
-    name: str,
-    value: float | None,
-    intervals: Mapping[str, tuple[float, float]],
+def pseudovalues_of_mean(terms: np.ndarray, units: Units) -> np.ndarray:
+    """Jackknife pseudovalues over units of a mean over images, float (units,).
+
+    Args:
+        terms: float (n,), one per image.
+    """
+    sums = np.bincount(units.codes, terms, units.count)
+    images = np.bincount(units.codes, minlength=units.count)
+    rest = images.sum() - images
+    without = np.divide(sums.sum() - sums, rest, out=np.zeros(units.count), where=rest > 0)
+    return units.count * terms.mean() - (units.count - 1) * without
+
+
+def noted(row: Row, note: str) -> Row:
+    """A row with a note more in its state."""
+    return row | {"state": "; ".join(filter(None, (row.get("state"), note)))}
+
+
+def unsure_classes(scored: Scored) -> dict[str, str]:
+    """Class -> why a metric that hangs on it has no interval: its test images are few, or of few slides.
+
+    Classes without test images are in no metric, and not here.
+    """
+    of_unit = scored.confusion.sum(2)
+    found = {}
+    for name, images, units in zip(
+        scored.predictions.classes, of_unit.sum(0), effective_units(of_unit), strict=True
+    ):
+        if 0 < images < LEAST_OF_CLASS:
+            found[name] = f"fewer than {LEAST_OF_CLASS} test images"
+        elif images and scored.units.grouped and units < LEAST_EFFECTIVE:
+            found[name] = f"fewer than {LEAST_EFFECTIVE} effective slides"
+    return found
+
+
+def obstacle(scored: Scored, metric: str, least_units: int) -> str:
+    """Why no interval of a metric, other than a share of images, is given; empty where one is.
+
+    Args:
+        least_units: as few effective units are enough.
+    """
+    if metric not in MEANS_OVER_IMAGES:
+        unsure = unsure_classes(scored)
+        if metric.startswith("f1_"):
+            name = metric.removeprefix("f1_")
+            unsure = {name: unsure[name]} if name in unsure else {}
+        if unsure:
+            reason = next(iter(unsure.values()))
+            names = ", ".join(name for name in unsure if unsure[name] == reason)
+            return f"{NO_INTERVAL}{reason} of {names}"
+    if scored.units.effective < least_units:
+        return f"{NO_INTERVAL}fewer than {least_units} {scored.kind_of_units}"
+    return ""
+
+
+def wilson_rows(scored: Scored, settings: Settings) -> dict[str, Row]:
+    """Intervals of accuracy, recall and precision; of independent images also of balanced accuracy, a mean of recalls.
+
+    Returns:
+        metric -> cells beside the value.
+    """
+    diagonal = np.diagonal(scored.confusion, axis1=1, axis2=2)
+    labelled, predicted = scored.confusion.sum(2), scored.confusion.sum(1)
+    classes, grouped = scored.predictions.classes, scored.units.grouped
+    shares = (
+        (["accuracy"], diagonal.sum(1)[:, None], labelled.sum(1)[:, None]),
+        ([f"recall_{name}" for name in classes], diagonal, labelled),
+        ([f"precision_{name}" for name in classes], diagonal, predicted),
+    )
+    kind = "wilson_groups" if grouped else "wilson"
+    found: dict[str, Row] = {}
+    for names, hits, images in shares:
+        limits = share_intervals(hits, images, grouped, settings.alpha)
+        for name, total, low, high in zip(names, images.sum(0), *limits, strict=True):
+            if not np.isnan(low):
+                row: Row = {"low": float(low), "high": float(high), "interval": kind}
+            elif total:
+                reason = f"fewer than {LEAST_EFFECTIVE} {scored.kind_of_units}"
+                row = {"state": NO_INTERVAL + reason}
+            else:
+                row = {"state": f"{NO_INTERVAL}never predicted"}
+            found[name] = row
+        if images is labelled and not grouped:
+            tested = images.sum(0) > 0
+            recalls = 100 * hits.sum(0)[tested] / images.sum(0)[tested]
+            mean_low, mean_high = interval_of_mean(recalls, *(limit[tested] for limit in limits))
+            found["balanced_accuracy"] = {"low": mean_low, "high": mean_high, "interval": kind}
+    return found
+
+
+def bootstrap_cells(values: np.ndarray, scored: Scored, alpha: float) -> Row:
+    """Cells beside a value: its interval by resampled ones, float (draws,), NaN where it has none."""
+    if np.isnan(values).all():
+        return {"state": f"{NO_INTERVAL}no resampled test set has a value"}
+    low, high = percentiles(values, alpha)
+    if high - low <= ZERO:
+        return {"state": f"{NO_INTERVAL}resampled test sets all score alike"}
+    kind = "bootstrap_groups" if scored.units.grouped else "bootstrap_images"
+    return {"low": low, "high": high, "interval": kind}
+
+
+def bootstrap_rows(
     scored: Scored,
-    reason: str,
-) -> Row:
-    """A metric's row with its interval; without a value (None, NaN) the reason as its state."""
+    metrics: Sequence[str],
+    settings: Settings,
+    resample: Callable[[np.ndarray], Mapping[str, np.ndarray]],
+) -> dict[str, Row]:
+    """Metric -> cells beside the value: its bootstrap interval, or why it has none.
+
+    Args:
+        resample: weights, float (draws, units) -> metric -> its resampled values.
+    """
+    obstacles = {name: obstacle(scored, name, LEAST_RESAMPLED) for name in metrics}
+    found: dict[str, Row] = {name: {"state": why} for name, why in obstacles.items() if why}
+    if len(found) < len(metrics):
+        labels = scored.predictions.labels
+        weights = resampling_weights(scored.units, labels, settings.bootstrap, settings.seed)
+        values = resample(weights)
+        found |= {
+            name: bootstrap_cells(values[name], scored, settings.alpha)
+            for name in metrics
+            if name not in found and name in values
+        }
+    return found
+
+
+def value_row(name: str, value: float | None, cells: Mapping[str, Any], reason: str) -> Row:
+    """A metric's row; without a value (None, NaN) the reason is its state."""
     if value is None or np.isnan(value):
         return {"metric": name, "value": None, "state": reason}
-    row: Row = {"metric": name, "value": float(value)}
-    if name in intervals:  # not where no resampled test set had a value
-        low, high = intervals[name]
-        kind = "bootstrap_groups" if scored.units.grouped else "bootstrap_images"
-        row |= {"low": low, "high": high, "interval": kind}
-    return row
+    return {"metric": name, "value": float(value), **cells}
 
 
 def matrix_metric_rows(scored: Scored, settings: Settings, by_class: bool) -> list[Row]:
-    """Metrics of the confusion matrix: Wilson's interval for accuracy, else the bootstrap.
+    """Metrics of the confusion matrix: Wilson's interval for shares of images, else the bootstrap.
 
     Args:
         by_class: with precision, recall and F1 of each class.
     """
-    classes, values = scored.predictions.classes, dict(scored.values)
+    classes = scored.predictions.classes
+    values = {name: scored.values[name] for name in HEADLINE}
     if by_class:
         of_classes = class_metrics(scored.confusion.sum(0), classes)
         values |= {name: float(value) for name, value in of_classes.items()}
-    intervals = bootstrap_intervals(
-        scored.confusion, classes, settings.bootstrap, settings.seed, settings.alpha
-    )
-    low, high = wilson_interval(int(scored.right.sum()), scored.images, settings.alpha)
-    rows = [
-        with_bootstrap(name, value, intervals, scored, UNTESTED) for name, value in values.items()
-    ]
-    return [
-        row | {"low": low, "high": high, "interval": "wilson"}
-        if row["metric"] == "accuracy"
-        else row
-        for row in rows
-    ]
+    cells = wilson_rows(scored, settings)
+
+    def resample(weights: np.ndarray) -> dict[str, np.ndarray]:
+        matrices = resampled_matrices(scored.confusion, weights)
+        return headline_metrics(matrices) | (class_metrics(matrices, classes) if by_class else {})
+
+    resampled = [name for name in values if name not in cells and not np.isnan(values[name])]
+    cells |= bootstrap_rows(scored, resampled, settings, resample)
+    return [value_row(name, value, cells.get(name, {}), UNTESTED) for name, value in values.items()]
 
 
 def probability_rows(
     scored: Scored, validation: Predictions | None, settings: Settings
 ) -> list[Row]:
-    """AUROC, likelihood, Brier score and calibration error with intervals; after temperature scaling without."""
+    """Likelihood, Brier score, calibration error and AUROC; those after temperature scaling without intervals."""
     labels, probabilities = scored.predictions.labels, scored.predictions.probabilities
     if probabilities is None:
         names = (*PROBABILITY, *SCALED)
         return [{"metric": name, "value": None, "state": "no probabilities"} for name in names]
-    values = {
-        "macro_auroc": macro_auroc(labels, probabilities),
-        "nll": calibration.negative_log_likelihood(probabilities, labels),
-        "brier": calibration.brier_score(probabilities, labels),
-        "ece": calibration.expected_calibration_error(probabilities, labels, settings.bins),
-    }
-    intervals = probability_intervals(
-        scored.predictions,
-        scored.units,
-        settings.bins,
-        settings.bootstrap,
-        settings.seed,
-        settings.alpha,
-    )
-    reason = "test images of one class"
+
+    def resample(weights: np.ndarray) -> Mapping[str, np.ndarray]:
+        return resampled_probabilities(labels, probabilities, scored.units, weights)
+
+    auroc = macro_auroc(labels, probabilities)
+    resampled = ["nll", "brier", *(["macro_auroc"] if auroc is not None else [])]
+    cells = bootstrap_rows(scored, resampled, settings, resample)
+    error = calibration.calibration_error(probabilities, labels, settings.bins)
     rows = [
-        with_bootstrap(name, value, intervals, scored, reason) for name, value in values.items()
+        *(value_row(name, scored.values[name], cells[name], "") for name in ("nll", "brier")),
+        value_row("calibration_error", error, {}, FEW_IMAGES),
+        value_row("macro_auroc", auroc, cells.get("macro_auroc", {}), "test images of one class"),
     ]
-    if validation is None or validation.diverged or validation.probabilities is None:
-        reason = "no validation predictions"
+    temperature, reason = None, "no validation predictions"
+    if validation and not validation.diverged and validation.probabilities is not None:
+        found = calibration.fit_temperature(validation.probabilities, validation.labels)
+        temperature, reason = found
+    if temperature is None:
         return rows + [{"metric": name, "value": None, "state": reason} for name in SCALED]
-    temperature = calibration.fit_temperature(validation.probabilities, validation.labels)
     scaled = calibration.scale(probabilities, temperature)
     after = (
         temperature,
         calibration.negative_log_likelihood(scaled, labels),
         calibration.brier_score(scaled, labels),
-        calibration.expected_calibration_error(scaled, labels, settings.bins),
+        calibration.calibration_error(scaled, labels, settings.bins),
     )
+    # Validation images are read only where they chose the epoch.
     return rows + [
-        {"metric": name, "value": value} for name, value in zip(SCALED, after, strict=True)
+        value_row(name, value, {"state": FITTED_TWICE}, FEW_IMAGES)
+        for name, value in zip(SCALED, after, strict=True)
     ]
 
 
@@ -207,65 +345,3 @@ def confusion_rows(scored: Scored) -> list[Row]:
 def same_images(runs: Sequence[Scored]) -> bool:
     """Whether all runs predicted the same images."""
     return all(run.predictions.ids == runs[0].predictions.ids for run in runs)
-
-
-def estimate(runs: Sequence[Scored], metric: str) -> Estimate:
-    """Mean of a headline metric over runs on the same images, with its uncertainty."""
-    values = np.array([run.values[metric] for run in runs])
-    return two_way(values, np.array([run.pseudovalues[metric] for run in runs]))
-
-
-def combined_interval(runs: Sequence[Scored], metric: str, settings: Settings) -> Row:
-    """Interval of a mean over replicates, within 0 ... 100 (-100 ... 100 for mcc and kappa)."""
-    if not same_images(runs):
-        return {"state": "test images differ between replicates: no interval"}
-    found = estimate(runs, metric)
-    # Where every unit scored alike nothing varies, which is no certainty.
-    if found.error == 0 and metric != "accuracy":
-        return {"state": "every unit scored alike: no interval"}
-    single = len(runs) == 1 and not runs[0].units.grouped
-    if metric == "accuracy" and (single or found.error == 0):
-        hits, images = int(runs[0].right.sum()), runs[0].images
-        low, high = wilson_interval(hits, images, settings.alpha)
-        return {"low": low, "high": high, "interval": "wilson"}
-    low, high = found.interval(settings.alpha)
-    floor = -100.0 if metric in ("mcc", "kappa") else 0.0
-    kind = "combined_groups" if runs[0].units.grouped else "combined_images"
-    return {"low": max(low, floor), "high": min(high, 100.0), "interval": kind}
-
-
-def mean_rows(
-    rows: Iterable[Row], runs: Mapping[tuple, Sequence[Scored]], settings: Settings
-) -> list[Row]:
-    """Means over replicates: ``replicate=mean``, ``n`` empty. A mean over fewer runs than asked for is never given.
-
-    Args:
-        rows: of single runs.
-        runs: (arm, fraction, test set) -> its replicates, diverged ones left out.
-    """
-    groups: dict[tuple, list[Row]] = {}
-    for row in rows:
-        place = tuple(row[name] for name in ("arm", "fraction", "test_set", "metric"))
-        groups.setdefault((*place, row["selection"] == "best_test"), []).append(row)
-    means = []
-    for (arm, fraction, test_set, metric, published), members in groups.items():
-        selections = {row["selection"] for row in members}
-        selection = "validation" if "validation" in selections else members[0]["selection"]
-        mean: Row = {
-            **{"arm": arm, "fraction": fraction, "replicate": "mean", "test_set": test_set},
-            **{"selection": selection, "metric": metric, "value": None, "n": None},
-        }
-        states = Counter(row.get("state") or "" for row in members)
-        values = [row["value"] for row in members if row["value"] is not None]
-        if states[DIVERGED]:
-            mean["state"] = f"{states[DIVERGED]} of {len(members)} diverged"
-        elif len(values) < len(members):
-            mean["state"] = next(state for state in states if state) if any(states) else "no value"
-        else:
-            mean["value"] = float(np.mean(values))
-            if metric in HEADLINE and not published:
-                mean |= combined_interval(runs[arm, fraction, test_set], metric, settings)
-            if states[FELL_BACK]:
-                mean["state"] = f"{states[FELL_BACK]} of {len(members)} {FELL_BACK}"
-        means.append(mean)
-    return means

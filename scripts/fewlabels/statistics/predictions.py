@@ -2,8 +2,9 @@
 
 import argparse
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv
 from fewlabels.core.run_sheet import OWN_TEST_SET
 
-#: With fewer groups than this, resampling whole groups is unreliable (Cameron, Gelbach & Miller 2008,
-#: Rev Econ Stat 90:414): images are resampled one by one, and the results say so.
-MINIMUM_GROUPS = 20
+#: With fewer effective units than this no interval of a mean and no verdict is given.
+LEAST_EFFECTIVE = 5
+#: Probabilities of an image may differ from 1 in sum by so much: they are written with few digits.
+SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -40,28 +42,33 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Units:
-    """What is resampled: groups of images, or single images.
+    """What is resampled: groups of images (slides); an image without one is its own unit.
 
     Attributes:
         codes: int (n,), the unit of each image, 0 ... count - 1.
-        groups: how many groups the images have, also where they are not the units.
     """
 
     codes: np.ndarray
     count: int
-    groups: int
 
     @property
     def grouped(self) -> bool:
-        """Whether the units are groups that hold more than an image each."""
-        return MINIMUM_GROUPS <= self.groups < len(self.codes)
+        """Whether some unit holds more than an image."""
+        return self.count < len(self.codes)
+
+    @cached_property
+    def effective(self) -> float:
+        """How many units of equal size they are worth: (sum n)^2 / sum n^2, n the images of a unit (Kish 1965)."""
+        sizes = np.bincount(self.codes).astype(float)
+        return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def read_predictions(path: Path | str) -> Predictions:
     """Read a CSV with the columns id, label, predicted and, mostly, p_<class>.
 
     Raises:
-        UserError: the file is missing, lacks a column, names an unknown class or holds an id twice.
+        UserError: the file is missing, lacks a column, names an unknown class or holds an id twice; its
+            probabilities are none, do not sum to 1 or speak for another class than the predicted one.
     """
     rows = sorted(read_csv(path), key=lambda row: row["id"])
     with Path(path).open(encoding="utf-8", newline="") as handle:
@@ -87,7 +94,54 @@ def read_predictions(path: Path | str) -> Predictions:
         raise UserError(f"{path} names the class {error}, which has no column p_{error}") from None
     except ValueError as error:
         raise UserError(f"{path}: a probability is no number ({error}): run again") from None
-    return Predictions(ids, labels, predicted, values if columns and rows else None, classes)
+    if not columns or not rows:
+        return Predictions(ids, labels, predicted, None, classes)
+    if wrong := _wrong_probabilities(values, predicted, ids, classes):
+        raise UserError(f"{path}: {wrong}: delete it and run again")
+    return Predictions(ids, labels, predicted, values, classes)
+
+
+def _wrong_probabilities(
+    values: np.ndarray, predicted: np.ndarray, ids: Sequence[str], classes: Sequence[str]
+) -> str:
+    """What is wrong with probabilities, float (n, classes); "" if nothing is."""
+    bad = ~(np.isfinite(values) & (values >= 0) & (values <= 1 + SUM_TOLERANCE)).all(1)
+    if bad.any():
+        return f"image {ids[int(bad.argmax())]} has a probability that is none"
+    off = abs(values.sum(1) - 1) > SUM_TOLERANCE
+    if off.any():
+        place = int(off.argmax())
+        return f"the probabilities of image {ids[place]} sum to {values[place].sum():.4g}, not 1"
+    other = values[np.arange(len(values)), predicted] < values.max(1)
+    if other.any():
+        place = int(other.argmax())
+        likeliest = classes[int(values[place].argmax())]
+        return f"image {ids[place]} is predicted as {classes[predicted[place]]}, and its likeliest class is {likeliest}"
+    return ""
+
+
+def check_same_labels(runs: Iterable[Predictions], names: Iterable[str]) -> None:
+    """Refuse runs that were scored against other labels of the same images.
+
+    Args:
+        names: of the runs, for the message.
+
+    Raises:
+        UserError: an image has two labels.
+    """
+    known: dict[str, tuple[str, str]] = {}
+    seen: set[tuple] = set()
+    for run, name in zip(runs, names, strict=True):
+        labels = tuple(run.classes[code] for code in run.labels)
+        if (run.ids, labels) in seen:
+            continue
+        seen.add((run.ids, labels))
+        for image, label in zip(run.ids, labels, strict=True):
+            other, first = known.setdefault(image, (label, name))
+            if other != label:
+                raise UserError(
+                    f"image {image} is {other} in {first} and {label} in {name}: delete both and run again"
+                )
 
 
 def constant_predictions(labels: Mapping[str, str], answer: str) -> Predictions:
@@ -109,16 +163,11 @@ def groups_of(index: Sequence[Mapping[str, str]]) -> dict[str, str]:
 
 
 def units_of(ids: Sequence[str], groups: Mapping[str, str]) -> Units:
-    """The units to resample some images by; an image without group is its own group.
-
-    Single images where there are fewer than ``MINIMUM_GROUPS`` groups.
-    """
+    """The units to resample some images by: their groups; an image without group is its own."""
     # A slide could have the name of an image.
     names = [f"group {groups[name]}" if name in groups else f"image {name}" for name in ids]
     found, codes = np.unique(np.array(names, dtype=str), return_inverse=True)
-    if len(found) >= MINIMUM_GROUPS:
-        return Units(codes, len(found), len(found))
-    return Units(np.arange(len(ids)), len(ids), len(found))
+    return Units(codes, len(found))
 
 
 def add_test_set_arguments(parser: argparse.ArgumentParser) -> None:

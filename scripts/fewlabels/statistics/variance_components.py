@@ -1,27 +1,26 @@
 """Uncertainty from replicates and test images together: two-way random effects.
 
 Dorfman, Berbaum & Metz (1992, Invest Radiol 27:723) treat jackknife pseudovalues of a metric as data of a two-way
-layout, replicates x groups of test images; Hillis, Berbaum & Metz (2008, Acad Radiol 15:647) give the degrees of
-freedom. Both factors are random: the result speaks of new replicates (subset, initialisation) and new test images of
-the same kind.
+layout, replicates x groups of test images. Both factors are random: the result speaks of new replicates (subset,
+initialisation) and new test images of the same kind. The variance of the mean is a sum of two estimates, one from few
+replicates and one from many units; its critical values are those of Cochran & Cox (1957, Experimental Designs, 4.14).
 """
 
 import math
-from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+from scipy.optimize import brentq
+from scipy.special import stdtr, stdtrit
+from scipy.stats import chi2
 
 from fewlabels.statistics.metrics import headline_metrics
 
 #: Below this, in per cent, a standard error is rounding error.
 ZERO = 1e-9
-#: More degrees of freedom than these make no difference.
-MOST_DF = 1e6
-#: Nobody would run more than these to decide a comparison.
-MOST_REPLICATES, MOST_UNITS = 1000, 1_000_000
+#: MS_R is taken as at least this share of MS_RG. The two would be equal if replicates did not differ, and from two or
+#: three replicates MS_R is often near 0 by chance.
+FLOOR = 0.1
 
 
 def pseudovalues(confusion: np.ndarray) -> dict[str, np.ndarray]:
@@ -40,36 +39,68 @@ def pseudovalues(confusion: np.ndarray) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over replicates with its uncertainty, in points.
+    """A mean over replicates with its uncertainty, in the metric's unit.
 
     Attributes:
         value: the plain mean over replicates of the metric (or difference).
-        error: its standard error.
-        df: degrees of freedom of the t distribution.
+        error: its standard error; infinite where it cannot be told.
         replicates, units: sizes of the layout.
-        var_replicate, var_unit, var_both: variance components of one replicate, one unit, and their interaction
-            with noise; var_replicate is None with one replicate, which cannot tell it.
+        effective_units: of units of unequal size, how many equal ones they are worth.
+        replicate_share: the share of the variance that is known from replicates, 0 ... 1; the rest is from units.
     """
 
     value: float
     error: float
-    df: float
     replicates: int
     units: int
-    var_replicate: float | None
-    var_unit: float
-    var_both: float
+    effective_units: float
+    replicate_share: float
+
+    def critical(self, tail: float) -> float:
+        """How many standard errors leave ``tail`` (0 ... 0.5) on one side.
+
+        The mean of t with R - 1 and t with (effective units - 1) degrees of freedom, weighted by the share of the
+        variance that comes from each (Cochran & Cox 1957).
+        """
+        share, found = self.replicate_share, 0.0
+        if share > 0:
+            found -= share * float(stdtrit(self.replicates - 1, tail))
+        if share < 1:
+            found -= (1 - share) * float(stdtrit(self.effective_units - 1, tail))
+        return found
+
+    def tail(self, errors: float) -> float:
+        """The probability of so many standard errors or more on one side: what :meth:`critical` inverts."""
+        if errors < 0:
+            return 1 - self.tail(-errors)
+        if self.replicate_share in (0, 1):
+            df = self.replicates - 1 if self.replicate_share else self.effective_units - 1
+            return float(stdtr(df, -errors))
+        # Between the tails of the two t distributions.
+        tails = [stdtr(df, -errors) for df in (self.replicates - 1, self.effective_units - 1)]
+        low, high = float(min(tails)), float(max(tails))
+        if high - low <= 1e-15 * high:
+            return high
+        # On a log scale, as tails may be tiny.
+        found = brentq(
+            lambda log: self.critical(math.exp(log)) - errors,
+            math.log(max(low, 1e-300)) - 1e-9,
+            math.log(max(high, 1e-300)) + 1e-9,
+        )
+        return math.exp(found)
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """Two-sided interval of the level 1 - alpha."""
-        half = float(t.ppf(1 - alpha / 2, self.df)) * self.error
+        half = math.inf if self.error == math.inf else self.critical(alpha / 2) * self.error
         return self.value - half, self.value + half
 
     def p_difference(self) -> float:
         """Two-sided p value of "the mean is 0"."""
+        if self.error == math.inf:
+            return 1.0
         if self.error == 0:
             return float(abs(self.value) <= ZERO)
-        return float(2 * t.sf(abs(self.value) / self.error, self.df))
+        return min(2 * self.tail(abs(self.value) / self.error), 1.0)
 
     def p_equivalence(self, margin: float) -> float:
         """p value of "the mean is at least ``margin`` from 0": two one-sided tests (Schuirmann 1987).
@@ -77,132 +108,74 @@ class Estimate:
         Where no unit differs there is no variance to test with. Then it is the probability of seeing none among the
         units if a share of ``margin`` per cent of them did differ, which a difference of ``margin`` points needs.
         """
+        if self.error == math.inf:
+            return 1.0
         if self.error == 0:
             if abs(self.value) <= ZERO:
-                return (1 - min(margin, 100) / 100) ** self.units
+                return (1 - min(margin, 100) / 100) ** self.effective_units
             return float(abs(self.value) >= margin)
-        return float(t.sf((margin - abs(self.value)) / self.error, self.df))
+        return self.tail((margin - abs(self.value)) / self.error)
+
+    def detectable(
+        self, tail: float, power: float = 0.8, alpha: float = 0.05
+    ) -> tuple[float, float, float]:
+        """The smallest true difference that a two-sided test of this design would find, and an interval of it.
+
+        (critical(tail) + critical(1 - power)) standard errors. The interval, of the level 1 - alpha, tells how well the
+        standard error is known: by a chi square with Satterthwaite's degrees of freedom.
+
+        Args:
+            tail: the test's level on one side, after adjustment.
+            power: the chance to find it, above 0.5.
+        """
+        found = (self.critical(tail) + self.critical(1 - power)) * self.error
+        share = self.replicate_share
+        spread = (1 - share) ** 2 / (self.effective_units - 1)
+        if share > 0:
+            spread += share**2 / (self.replicates - 1)
+        df = 1 / spread
+        low, high = (found * math.sqrt(df / chi2.isf(p, df)) for p in (alpha / 2, 1 - alpha / 2))
+        return found, float(low), float(high)
 
 
-def two_way(values: np.ndarray, data: np.ndarray) -> Estimate:
+def two_way(
+    values: np.ndarray,
+    data: np.ndarray,
+    effective_units: float | None = None,
+    shared_pool: float = 0.0,
+) -> Estimate:
     """Analyse pseudovalues of a metric, or of a paired difference of it.
 
     With mean squares MS_R (replicates), MS_G (units) and MS_RG, the variance of the mean is
-    (MS_R + max(MS_G - MS_RG, 0)) / (R G), with Hillis' degrees of freedom
-    (MS_R + max(MS_G - MS_RG, 0))^2 / (MS_R^2 / (R - 1)). MS_R, known from few replicates, is taken as at least MS_RG,
-    below which it lies only by chance: without that, chance finds of a Holm-adjusted family came too often in
-    simulations. With one replicate: over units alone.
+    (MS_R + max(MS_G - MS_RG, 0)) / (R G) (Hillis, Berbaum & Metz 2008, Acad Radiol 15:647), with MS_R at least a tenth
+    of MS_RG. With one replicate: over units alone.
 
     Args:
         values: float (R,), the metric of each replicate.
         data: float (R, G), its pseudovalues.
+        effective_units: of units of unequal size, how many equal ones they are worth; None: G.
+        shared_pool: the share f of all training images that each replicate draws, where the result is to speak of
+            other pools of training images. Two draws then have about f of their images in common, so that replicates
+            differ less than new pools would: MS_R counts 1 + R f / (1 - f) times, after Nadeau & Bengio (2003, Mach
+            Learn 52:239). At f = 1 the error is infinite.
     """
     replicates, units = data.shape
-    value = float(np.mean(values))
-    if units < 2:
-        return Estimate(value, math.inf, 1, replicates, units, None, 0.0, 0.0)
+    value, effective = float(np.mean(values)), units if effective_units is None else effective_units
+    if units < 2 or (replicates > 1 and shared_pool >= 1):
+        return Estimate(value, math.inf, replicates, units, effective, 0.0)
     ms_unit = replicates * float(data.mean(0).var(ddof=1))
     if replicates == 1:
-        error = math.sqrt(ms_unit / units)
-        return Estimate(value, _clean(error), units - 1, 1, units, None, ms_unit, 0.0)
+        return Estimate(value, _clean(math.sqrt(ms_unit / units)), 1, units, effective, 0.0)
     ms_replicate = units * float(data.mean(1).var(ddof=1))
     rest = data - data.mean(0) - data.mean(1, keepdims=True) + data.mean()
     ms_both = float((rest**2).sum()) / ((replicates - 1) * (units - 1))
-    ms_replicate = max(ms_replicate, ms_both)
-    numerator = ms_replicate + max(ms_unit - ms_both, 0)
-    df = MOST_DF
-    if ms_replicate > ZERO**2:
-        df = min((numerator / ms_replicate) ** 2 * (replicates - 1), MOST_DF)
-    return Estimate(
-        value,
-        _clean(math.sqrt(numerator / (replicates * units))),
-        df,
-        replicates,
-        units,
-        (ms_replicate - ms_both) / units,
-        max((ms_unit - ms_both) / replicates, 0),
-        ms_both,
-    )
+    ms_replicate = max(ms_replicate, FLOOR * ms_both)
+    ms_replicate *= 1 + replicates * shared_pool / (1 - shared_pool)
+    total = ms_replicate + max(ms_unit - ms_both, 0)
+    error = _clean(math.sqrt(total / (replicates * units)))
+    share = ms_replicate / total if error else 0.0
+    return Estimate(value, error, replicates, units, effective, share)
 
 
 def _clean(error: float) -> float:
     return error if error > ZERO else 0.0
-
-
-def projected(estimate: Estimate, replicates: int, units: int) -> tuple[float, float]:
-    """Standard error and degrees of freedom with other numbers of replicates and units, by the variance components."""
-    if estimate.var_replicate is None:
-        return math.sqrt(estimate.var_unit / units), units - 1
-    ms_replicate = units * estimate.var_replicate + estimate.var_both
-    numerator = ms_replicate + replicates * estimate.var_unit
-    df = MOST_DF
-    if ms_replicate > ZERO**2:
-        df = min((numerator / ms_replicate) ** 2 * (replicates - 1), MOST_DF)
-    return math.sqrt(numerator / (replicates * units)), df
-
-
-def needed(
-    estimate: Estimate, margin: float, alpha: float, comparisons: int
-) -> tuple[int | None, int | None]:
-    """The fewest replicates, and the fewest units, that would decide if the present difference d is the true one.
-
-    Decided is a difference once |d| is t(1 - alpha / 2m) standard errors, or its equivalence once margin - |d| is
-    t(1 - alpha / m) of them; m is the number of comparisons (Holm's strictest step). Standard error and degrees of
-    freedom follow from the variance components, one of the two numbers held. A true difference of just d would then be
-    decided in about half of all repetitions.
-
-    Returns:
-        Replicates and units, None where no reasonable number decides or it cannot be told.
-    """
-    distance = abs(estimate.value)
-
-    def decides(replicates: int, units: int) -> bool:
-        error, df = projected(estimate, replicates, units)
-        differs = float(t.ppf(1 - alpha / (2 * comparisons), df))
-        same = float(t.ppf(1 - alpha / comparisons, df))
-        return distance >= differs * error or margin - distance >= same * error
-
-    replicates, units = estimate.replicates, estimate.units
-    if estimate.error in (0, math.inf):
-        return None, None
-    more_units = _fewest(lambda number: decides(replicates, number), units, MOST_UNITS)
-    if estimate.var_replicate is None:
-        return None, more_units
-    return _fewest(lambda number: decides(number, units), replicates, MOST_REPLICATES), more_units
-
-
-def _fewest(enough: Callable[[int], bool], now: int, most: int) -> int | None:
-    """The first number above ``now`` that is enough, None if none up to ``most`` is.
-
-    Enough may end again, because the degrees of freedom fall with more units; hence a grid (of steps of at
-    most a tenth), then bisection.
-    """
-    if most <= now:
-        return None
-    steps = math.ceil(math.log(most / (now + 1)) / math.log(1.1)) + 1
-    grid = sorted({round(number) for number in np.geomspace(now + 1, most, steps)})
-    for below, number in zip([now, *grid], grid, strict=False):
-        if enough(number):
-            return bisect_left(range(number + 1), True, lo=below + 1, key=enough)
-    return None
-
-
-def crossed_components(values: np.ndarray) -> tuple[float, float, float]:
-    """Standard deviations of subset, initialisation and the rest, from one value of each pair.
-
-    Two-way random-effects analysis of variance without replication, by the method of moments, negative estimates set
-    to 0 (Searle, Casella & McCulloch 1992, Variance Components, chapter 4).
-
-    Args:
-        values: float (subsets, initialisations), at least 2 x 2.
-    """
-    subsets, initialisations = values.shape
-    ms_subset = initialisations * float(values.mean(1).var(ddof=1))
-    ms_initialisation = subsets * float(values.mean(0).var(ddof=1))
-    rest = values - values.mean(0) - values.mean(1, keepdims=True) + values.mean()
-    ms_rest = float((rest**2).sum()) / ((subsets - 1) * (initialisations - 1))
-    return (
-        math.sqrt(max((ms_subset - ms_rest) / initialisations, 0)),
-        math.sqrt(max((ms_initialisation - ms_rest) / subsets, 0)),
-        math.sqrt(ms_rest),
-    )

@@ -127,7 +127,8 @@ def fit(
     batch_loss: Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor | None]],
     evaluate: Callable[[], Mapping[str, float]],
 ) -> list[dict[str, float]]:
-    """Train as the settings say and give the history, one row per evaluated epoch.
+    """Train as the settings say and give the history, one row per evaluated epoch: epoch, optimiser steps up to its
+    end, losses and accuracies.
 
     Args:
         batch_loss: (rows of the batch, generator of their views) -> mean loss, number of right answers
@@ -160,7 +161,11 @@ def fit(
                 loss_sum += loss.detach() * len(rows)
                 if right_answers is not None:
                     right += right_answers
-            row = {"epoch": epoch, "train_loss": loss_sum.item() / len(images)}
+            row = {
+                "epoch": epoch,
+                "steps": epoch * batches,
+                "train_loss": loss_sum.item() / len(images),
+            }
         schedule.step()
         if right_answers is not None:
             row["train_accuracy"] = right.item() / len(images)
@@ -178,7 +183,7 @@ def fit(
             continue
         history.append(row)
         left = (time.perf_counter() - started) / epoch * (epochs - epoch)
-        values = ", ".join(f"{key} {value:.4f}" for key, value in row.items() if key != "epoch")
+        values = ", ".join(f"{key} {value:.4f}" for key, value in list(row.items())[2:])
         logging.info("epoch %d/%d: %s; %.0f s left", epoch, epochs, values, left)
     return history
 

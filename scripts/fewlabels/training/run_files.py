@@ -161,7 +161,7 @@ def split_samples(index: Sequence[dict[str, str]], split: str) -> list[Sample]:
 
 
 #: Columns of a history without any epoch.
-HISTORY_COLUMNS = ["epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+HISTORY_COLUMNS = ["epoch", "steps", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 
 
 def write_history(path: Path | str, history: list[dict[str, float]]) -> None:

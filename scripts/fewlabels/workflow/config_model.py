@@ -24,6 +24,7 @@ FileStem = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_]*$")]
 Text = Annotated[str, Field(min_length=1)]
 Path = Annotated[ConfigPath, Field(min_length=1)]
 Fraction = Annotated[float, Field(gt=0, le=100)]
+ImagesPerClass = Annotated[int, Field(ge=1)]
 Leak = Literal["error", "warn", "ignore"]
 #: Where a backbone's weights come from, if not out of a file of one's own.
 WEIGHTS = ("default", "packaged", "random")
@@ -37,6 +38,7 @@ def _map_entries(value: Any) -> Any:
 ByFraction = Annotated[dict[str, float], BeforeValidator(_map_entries)]
 Reported = Annotated[dict[str, float | ByFraction], BeforeValidator(_map_entries)]
 
+TestMasks = Annotated[Literal["off", "arm"], MaskUse.__metadata__[0]]
 CacheUse = Annotated[Literal["auto", "always", "off"], MaskUse.__metadata__[0]]
 
 
@@ -193,6 +195,15 @@ class Experiment(Section):
     selection: Literal["last", "validation"] = Field(
         description="which epoch is evaluated; validation: the best on images held out of the subset"
     )
+    pretraining_seeds: Literal["declared", "per_replicate"] = Field(
+        description="declared: each pretraining is made once, by its own seed, and verdicts are about that one; "
+        "per_replicate: whatever of it draws at random is made anew for each replicate, by the sum of both seeds, and "
+        "verdicts are about the recipe (backbones with random weights stay shared; feature caches grow likewise)"
+    )
+    test_masks: TestMasks = Field(
+        description="off: test and validation images are plain for every arm; arm: as the arm's training images, where "
+        "these are replaced"
+    )
     splits: list[Literal["given", "grouped"]] = Field(
         min_length=1,
         description="grouped: each arm <arm> runs as <arm>Grouped, too, trained and tested on different slides",
@@ -203,8 +214,11 @@ class Experiment(Section):
 
 class Subsets(Section):
     source: Literal["drawn", "given"] = Field(description="given: the folders of `given`")
-    fractions: list[Fraction] = Field(
-        min_length=1, description="per cent of the target's training labels"
+    fractions: list[Fraction] = Field(description="per cent of the target's training labels")
+    per_class: list[ImagesPerClass] = Field(
+        [],
+        description="beside `fractions`: so many training images of each class, or all where there are fewer; the "
+        "first of the same order, so that smaller subsets lie in larger ones; drawn subsets alone",
     )
     validation_share: Share = Field(
         description="of a subset, stratified by class; with experiment.selection: validation"
@@ -280,7 +294,17 @@ class Containers(Section):
 class Statistics(Section):
     """See docs/statistics.md."""
 
-    baseline: str = Field(description="the arm that the others are compared with")
+    baseline: str = Field(
+        description="the arm that the others are compared with: one of experiment.arms, if these are several"
+    )
+    primary: Literal["accuracy", "macro_f1", "balanced_accuracy", "mcc"] = Field(
+        description="the one metric that verdicts are made on, chosen before the run; differences of the others have "
+        "intervals alone"
+    )
+    training_pool: Literal["this", "any"] = Field(
+        description="what intervals and verdicts hold for; this: trainings on this pool of training images; any: on "
+        "other pools of its size as well, by wider intervals"
+    )
     alpha: float = Field(
         gt=0,
         lt=0.5,
@@ -293,7 +317,11 @@ class Statistics(Section):
     )
     bootstrap: int = Field(ge=100, le=100_000, description="resampled test sets of an interval")
     seed: Seed = Field(description="of the bootstrap")
-    bins: int = Field(ge=2, le=1000, description="of the expected calibration error")
+    bins: int = Field(
+        ge=2,
+        le=1000,
+        description="of the calibration error; fewer where one would hold fewer than 10 images",
+    )
 
 
 class Table(Section):

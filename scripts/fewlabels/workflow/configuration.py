@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from fewlabels.core.config_paths import EXPANDING
 from fewlabels.core.errors import UserError, did_you_mean
+from fewlabels.core.fractions import per_cent_labels
 from fewlabels.core.settings import TrainingSettings, describe, number_label
 from fewlabels.data.layouts import Layout, check_layout
 from fewlabels.workflow.config_model import Config, Dataset, External
@@ -173,7 +174,7 @@ def _reads_as_share(label: Any) -> bool:
 
 
 def _as_per_cent(shares: Iterable[float]) -> str:
-    return "[" + ", ".join(fraction_labels(100 * share for share in shares)) + "]"
+    return "[" + ", ".join(per_cent_labels(100 * share for share in shares)) + "]"
 
 
 def _check_datasets(config: Config) -> None:
@@ -227,24 +228,29 @@ def _check_splits(config: Config) -> None:
 
 
 def _check_subsets(config: Config) -> None:
-    if config.subsets.source == "drawn":
+    subsets = config.subsets
+    if not subsets.fractions and not subsets.per_class:
+        raise UserError(
+            "key 'subsets.fractions' is [], and so is subsets.per_class: give at least one number in either"
+        )
+    if subsets.source == "drawn":
         return
+    if subsets.per_class:
+        raise UserError(
+            f"key 'subsets.per_class' is {subsets.per_class}, but given subsets are in per cent: set it to [], or "
+            "subsets.source to drawn"
+        )
     if "grouped" in config.experiment.splits:
         raise UserError(
             "key 'experiment.splits' asks for grouped, but given subsets belong to the given split: "
             "set subsets.source to drawn"
         )
-    for label in fraction_labels(config.subsets.fractions):
-        if label != "100" and label not in config.subsets.given:
+    for label in per_cent_labels(subsets.fractions):
+        if label != "100" and label not in subsets.given:
             raise UserError(
                 f"key 'subsets.given' has no folder for the fraction {label}: "
                 "add one, or set subsets.source to drawn"
             )
-
-
-def fraction_labels(fractions: Iterable[float]) -> list[str]:
-    """Fractions in per cent, as in file names: ``100``, ``0.5``."""
-    return [f"{fraction:.10g}" for fraction in fractions]
 
 
 def training_settings(sections: Mapping[str, Mapping[str, Any]]) -> TrainingSettings:

@@ -117,6 +117,11 @@ experiment: {arms: [resnet, chained]}
 training: {classification: {min_steps: 300}}
 experiment: {arms: [resnet, lite]}
 """,
+    "So many labels of each class": """
+# Runs and files are called 50perclass, 10perclass, ...; beside them all labels, as a bound.
+subsets: {fractions: [100], per_class: [50, 10, 5, 1]}
+experiment: {arms: [resnet, combinedNet], crossed: {replicates: []}}
+""",
     "A quick look, beside other results": """
 subsets: {fractions: [10, 1]}
 experiment: {arms: [resnet, combinedNet], replicates: [1, 2, 3], crossed: {replicates: []}}

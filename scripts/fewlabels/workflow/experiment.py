@@ -4,13 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fewlabels.core.errors import UserError, did_you_mean, nearest
+from fewlabels.core.fractions import per_cent_labels, per_class_labels
 from fewlabels.core.run_grid import GridArm, RunGrid
 from fewlabels.core.run_sheet import Run
 from fewlabels.core.settings import TrainingSettings
 from fewlabels.pretraining.settings import Autoencoder, Pretraining, Supervised, Trained
 from fewlabels.workflow.config_model import Arm, Config
-from fewlabels.workflow.configuration import fraction_labels, training_settings
+from fewlabels.workflow.configuration import training_settings
 from fewlabels.workflow.names import check_planned_names
+from fewlabels.workflow.pretraining_seeds import PlannedPretraining, as_declared, per_replicate
 
 GROUPED = "grouped"
 
@@ -33,7 +35,7 @@ class Experiment:
 
     Attributes:
         arms: name -> arm, in the order of the tables.
-        pretraining: those that some arm needs, in the order of their tables: by name.
+        planned: the pretrainings that some arm needs, and what of them is made for which seed.
         backbones: those that some arm or pretraining needs.
         datasets: the target first, then the sources.
         grid: what the run sheet is drawn up from.
@@ -41,11 +43,16 @@ class Experiment:
     """
 
     arms: dict[str, ListedArm]
-    pretraining: dict[str, Pretraining]
+    planned: PlannedPretraining
     backbones: list[str]
     datasets: list[str]
     grid: RunGrid
     runs: list[Run]
+
+    @property
+    def pretraining(self) -> dict[str, Pretraining]:
+        """The pretrainings that are made, in the order of their tables: by name."""
+        return self.planned.entries
 
 
 def plan_experiment(config: Config) -> Experiment:
@@ -67,17 +74,12 @@ def plan_experiment(config: Config) -> Experiment:
                     f"key 'arms.{name}.encoders' names an encoder twice: keep one of them"
                 )
         grid = _grid(config, arms)
-        needed = {name: config.pretraining[name] for name in closure.pretraining}
+        planned = _planned_pretraining(config, closure)
         figures = [name for name, arm in config.table.figures.items() if arm in arms]
-        check_planned_names(arms, needed, figures)
-        # By name: Snakemake puts what an overlay names before the rest, so that no order of declaration lasts.
+        check_planned_names(arms, planned.entries, figures)
         return Experiment(
             arms=arms,
-            pretraining={
-                name: entry
-                for name, entry in sorted(config.pretraining.items())
-                if name in closure.pretraining
-            },
+            planned=planned,
             backbones=sorted(closure.backbones),
             datasets=[
                 config.target,
@@ -89,6 +91,17 @@ def plan_experiment(config: Config) -> Experiment:
     except UserError as error:
         text = str(error)
         raise UserError(text if text.startswith("config: ") else f"config: {text}") from None
+
+
+def _planned_pretraining(config: Config, closure: "_Closure") -> PlannedPretraining:
+    # By name: Snakemake puts what an overlay names before the rest, so that no order of declaration lasts.
+    needed = {name: config.pretraining[name] for name in sorted(closure.pretraining)}
+    if config.experiment.pretraining_seeds == "declared":
+        return as_declared(needed)
+    # Each initialisation seed of a crossed run is that of a replicate.
+    return per_replicate(
+        needed, config.experiment.replicates, [*config.backbones, *config.pretraining]
+    )
 
 
 def _check_table(config: Config) -> None:
@@ -113,8 +126,12 @@ def _check_table(config: Config) -> None:
 def reported_numbers(config: Config, experiment: Experiment) -> dict[str, float | dict[str, float]]:
     """The published numbers of what is run, of the data sets that they are of."""
     on = dict.fromkeys(experiment.arms, config.target)
-    on |= {name: dataset_of(config, name) for name in experiment.pretraining}
-    found = {name: config.table.reported.get(dataset, {}).get(name) for name, dataset in on.items()}
+    declared_as = experiment.planned.declared_as
+    on |= {name: dataset_of(config, declared) for name, declared in declared_as.items()}
+    found = {
+        name: config.table.reported.get(dataset, {}).get(declared_as.get(name, name))
+        for name, dataset in on.items()
+    }
     return {name: number for name, number in found.items() if number is not None}
 
 
@@ -250,17 +267,20 @@ def _listed_arms(config: Config) -> Iterator[ListedArm]:
     for name in config.experiment.arms:
         if config.experiment.arms.count(name) > 1:
             raise UserError(f"key 'experiment.arms' lists '{name}' twice: once is enough")
+        if name not in config.arms:
+            known = list(config.arms)
+            raise UserError(f"key 'experiment.arms' names '{name}': {did_you_mean(name, known)}")
     if baseline not in config.arms:
         raise UserError(
             f"key 'statistics.baseline' names '{baseline}': {did_you_mean(baseline, list(config.arms))}"
         )
+    if len(config.experiment.arms) > 1 and baseline not in config.experiment.arms:
+        raise UserError(
+            f"key 'statistics.baseline' is '{baseline}', with which no arm is compared unless it is run: add it to "
+            f"experiment.arms, or name one of these: {', '.join(config.experiment.arms)}"
+        )
     for split in splits:
         for name in config.experiment.arms:
-            if name not in config.arms:
-                known = list(config.arms)
-                raise UserError(
-                    f"key 'experiment.arms' names '{name}': {did_you_mean(name, known)}"
-                )
             recipe = config.arms[name]
             training = training_settings(
                 {
@@ -290,16 +310,17 @@ def grouped_arm(arm: str) -> str:
 def _grid(config: Config, arms: dict[str, ListedArm]) -> RunGrid:
     """The grid of runs."""
     experiment = config.experiment
-    fractions = fraction_labels(config.subsets.fractions)
+    in_per_cent = per_cent_labels(config.subsets.fractions)
+    per_class = per_class_labels(config.subsets.per_class)
     # Given subsets leave nothing to cross.
     drawn = config.subsets.source == "drawn"
     crossed = [s for s in experiment.crossed.replicates if s in experiment.replicates and drawn]
-    wanted = fraction_labels(experiment.crossed.fractions)
+    wanted = per_cent_labels(experiment.crossed.fractions)
     return RunGrid(
         target=config.target,
         arms=[GridArm(name=a.name, split=a.split, baseline=a.baseline) for a in arms.values()],
-        fractions=fractions,
+        fractions=[*in_per_cent, *per_class],
         replicates=experiment.replicates,
         crossed_replicates=crossed if len(crossed) > 1 else [],
-        crossed_fractions=[f for f in fractions if f in wanted] if len(crossed) > 1 else [],
+        crossed_fractions=[f for f in in_per_cent if f in wanted] if len(crossed) > 1 else [],
     )

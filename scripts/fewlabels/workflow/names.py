@@ -17,6 +17,8 @@ IMAGE_FILES = {
     "_masks": "the masks",
     "_grouped": "the grouped split",
 }
+#: A figure that is always drawn.
+LABEL_EFFICIENCY = "figures/label_efficiency.png"
 #: What tables call the target's own images.
 OWN_IMAGES = (OWN_TEST_SET, "train", "validation")
 #: Section -> names that it may not give, and what else is called so.
@@ -69,7 +71,7 @@ def check_planned_names(
     for name in arms:
         if name in pretraining:
             raise _taken("pretraining", name, "an arm", "has")
-    key_of: dict[str, str] = {}
+    key_of = {LABEL_EFFICIENCY: "the rule plot_label_efficiency"}
     written = [
         (f"pretraining.{name}", path.format(name=name))
         for name, entry in pretraining.items()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 #: The tables that a reader takes for the results, below the results folder.
 TABLES = (
-    *("summary.md", "summary.csv", "comparisons.csv", "spread.csv", "costs.csv"),
+    *("summary.md", "summary.csv", "comparisons.csv", "labels.csv", "spread.csv", "costs.csv"),
     *("data.md", "data.csv", "benchmarks.csv", "provenance.json"),
 )
 FOLDER = "outdated"

@@ -65,6 +65,15 @@ def seconds_of(path: Path) -> float | None:
         return None
 
 
+def kind_of(rule: str) -> str:
+    """What a rule's jobs are like: pretrainings of one kind are those of several replicates.
+
+    >>> kind_of("pretrain_resnet_cam16_replicate2"), kind_of("train_classifier")
+    ('pretrain_resnet_cam16', 'train_classifier')
+    """
+    return re.sub(r"_replicate[0-9]+$", "", rule) if rule.startswith("pretrain_") else rule
+
+
 class History:
     """How long jobs took, from the benchmark files below some folders."""
 
@@ -77,11 +86,11 @@ class History:
                     rule = path.relative_to(folder).parts[0]
                     # Each pretraining is a rule of its own, and they are unlike each other.
                     rule = f"pretrain_{path.stem}" if rule == "pretrain" else rule
-                    self.times.setdefault(rule, []).append((path.stem, seconds))
+                    self.times.setdefault(kind_of(rule), []).append((path.stem, seconds))
 
     def expect(self, job: Job) -> float | None:
         """Mean of the most similar earlier jobs: of the same name, of the same fraction, of the rule."""
-        known = self.times.get(job.rule, [])
+        known = self.times.get(kind_of(job.rule), [])
         name = Path(job.benchmark).stem
         fraction = fraction_of(name)
         for same in (
@@ -98,7 +107,7 @@ def makespan(seconds: Iterable[float], at_once: int) -> float:
     """Duration of independent jobs on so many places, the longest first.
 
     >>> makespan([3, 3, 2, 2, 2], 2)
-    7
+    7.0
     """
     places = [0.0] * at_once
     for duration in sorted(seconds, reverse=True):
