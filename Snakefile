@@ -24,6 +24,7 @@ include: "rules/feature_cache.smk"
 include: "rules/classify.smk"
 include: "rules/leakage.smk"
 include: "rules/evaluate.smk"
+include: "rules/report.smk"
 include: "rules/containers.smk"
 
 

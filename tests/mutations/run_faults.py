@@ -30,7 +30,7 @@ WARM.set_forkserver_preload(PRELOADED.split())
 #: Of all faults, per cent.
 LEAST_KILLED = 95
 #: Seconds; what takes longer waits for ever.
-LIMIT = 900
+LIMIT = 3600
 NOT_COPIED = (
     ".git",
     ".venv",

@@ -405,3 +405,28 @@ def test_one_run_and_no_pretrained_model(options, tmp_path):
     assert list(dict.fromkeys(places)) == expected
     mean = only(options, arm="two", replicate="mean", metric="accuracy", selection="last")
     assert (mean["value"], mean["interval"]) == ("100", "wilson")
+
+
+def test_the_majority_is_that_of_the_training_images(options):
+    """Most training images are b; of the six test images most are a, and two b."""
+    write_index(options["index"], "abb", LABELS)
+    assert call("evaluate", **options) == 0
+    assert float(only(options, arm="majority", metric="accuracy")["value"]) == pytest.approx(
+        100 / 3, rel=1e-5
+    )
+
+
+def test_every_test_set_is_scored_by_its_own_slides(options, tmp_path):
+    """The own test images have no slide; the external ones, of the same ids, are of 8."""
+    labels, answers = "ab" * 20, "ab" * 16 + "ba" * 4
+    for arm, fraction, replicate in RUNS:
+        name = f"replicate{replicate}/{arm}_cells_{fraction}_on_LISC.csv"
+        write_run(tmp_path, name, labels, answers)
+    other = write_index(tmp_path / "other.csv", "", labels, [f"s{n % 8}" for n in range(40)])
+    assert call("evaluate", **options, external=["LISC"], external_indexes=[other]) == 0
+    own = only(options, **FIRST, metric="accuracy", selection="last")
+    external = only(options, **FIRST | {"test_set": "LISC"}, metric="accuracy")
+    assert (own["interval"], external["interval"]) == ("wilson", "wilson_groups")
+    assert float(external["value"]) == 80
+    mean = only(options, **FIRST | {"test_set": "LISC", "replicate": "mean"}, metric="accuracy")
+    assert mean["interval"] == "combined_groups"

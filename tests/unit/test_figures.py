@@ -6,6 +6,7 @@ import pytest
 from builders import colours_in
 from PIL import Image
 
+from fewlabels.reporting import figures
 from fewlabels.reporting.figures import cluster_scatter, contact_sheet, pair_sheet, training_curves
 
 
@@ -20,6 +21,20 @@ def history(epochs: int = 4, lift: float = 0.0) -> list[dict[str, str]]:
         }
         for epoch in range(1, epochs + 1)
     ]
+
+
+@pytest.fixture
+def figure_of(monkeypatch):
+    """Call a function of this module and give the figure that it would write."""
+    found = []
+    monkeypatch.setattr(figures, "save_figure", lambda figure, *_: found.append(figure))
+
+    def drawn(draw, *arguments):
+        draw("unwritten.png", *arguments)
+        return found[-1]
+
+    yield drawn
+    plt.close("all")
 
 
 def width(path) -> int:
@@ -105,3 +120,34 @@ def test_pairs_stand_four_to_a_row(tmp_path):
         assert colours_in(path) > (10 if count else 1)
     assert sizes[4] == (4 * sizes[1][0], sizes[1][1])
     assert sizes[5] == (sizes[4][0], 2 * sizes[4][1])
+
+
+def test_every_curve_is_where_its_name_says(figure_of):
+    """Loss above accuracy, and the legend's lines are those of the numbers of train and test."""
+    known = [history(), history(lift=1)]
+    figure = figure_of(training_curves, "title", [("100 %", known[:1]), ("1 %", known)])
+    axes = np.array(figure.axes).reshape(2, 2)
+    assert [panel.get_title() for panel in axes[0]] == ["100 %", "1 %"]
+    for row, quantity in enumerate(("loss", "accuracy")):
+        assert axes[row, 0].get_ylabel() == quantity
+        handles, names = axes[row, 0].get_legend_handles_labels()
+        colour_of = dict(zip(names, (line.get_color() for line in handles), strict=True))
+        assert set(colour_of) == {"train", "test"} and len(set(colour_of.values())) == 2
+        for column, shown in enumerate((known[:1], known)):
+            lines = axes[row, column].get_lines()
+            found = {(line.get_color(), tuple(line.get_ydata())) for line in lines}
+            assert len(lines) == 2 * len(shown)
+            assert found == {
+                (colour_of[part], tuple(float(entry[f"{part}_{quantity}"]) for entry in rows))
+                for part in ("train", "test")
+                for rows in shown
+            }
+            assert lines[0].get_xdata().tolist() == [1, 2, 3, 4]
+
+
+def test_points_have_the_colour_of_their_cluster(figure_of):
+    points, labels = np.arange(10.0).reshape(5, 2), np.array([0, 1, 0, 1, 1])
+    (axes,) = figure_of(cluster_scatter, points, labels, "title").axes
+    for cluster, drawn in enumerate(axes.collections):
+        np.testing.assert_array_equal(drawn.get_offsets(), points[labels == cluster])
+    assert [drawn.get_label() for drawn in axes.collections] == ["cluster 0 (2)", "cluster 1 (3)"]

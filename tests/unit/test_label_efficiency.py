@@ -8,6 +8,8 @@ from builders import call, failure, write_index, write_run, write_sheet
 
 from fewlabels.core.files import read_csv, write_csv
 from fewlabels.core.run_sheet import Run
+from fewlabels.statistics import efficiency_rows
+from fewlabels.statistics.label_efficiency import gain
 
 #: Fraction -> labels.
 LABELS = {"100": 1000, "10": 100, "1": 10}
@@ -201,6 +203,17 @@ def test_few_slides_have_no_interval_and_no_test(options):
     assert pooled["p"]
 
 
+def test_slides_of_unequal_size_are_worth_fewer(options, monkeypatch):
+    """One of 31 images and 69 of one: 100^2 / (31^2 + 69)."""
+    slides = [f"s{max(n - 30, 0)}" for n in range(100)]
+    write_index(options["index"], "ab", TRUTH, slides)
+    seen = []
+    monkeypatch.setattr(efficiency_rows, "gain", lambda curves: seen.append(curves) or gain(curves))
+    rows_of(options)
+    assert [curves.effective_units for curves in seen] == pytest.approx([10000 / 1030] * 2)
+    assert seen[0].arm_data.shape == (3, 3, 70)
+
+
 def test_one_fraction_is_no_curve(options, tmp_path):
     sheet(tmp_path, ["base", "good"], ["10"])
     pooled, ten = rows_of(options)
@@ -284,3 +297,35 @@ def test_labels_that_are_missing_are_one_line(options, tmp_path, capsys):
     wrong = options | {"labels": write_labels(tmp_path / "wrong.csv", {"base": LABELS})}
     line = failure(capsys, "label_efficiency", **wrong)
     assert "--labels has no row of good at 100 %" in line
+
+
+def test_labels_are_means_over_replicates(options):
+    """At 10 % 100, 100 and 400 images, 200 in the mean: half of ln 1000 - ln 200 brings the baseline from 70 to 75."""
+    rows = read_csv(options["labels"])
+    for row in rows:
+        if (row["fraction"], row["replicate"]) == ("10", "3"):
+            row["labels"] = "400"
+    write_csv(options["labels"], list(rows[0]), rows)
+    (ten,) = rows_of(options, arm="good", fraction="10")
+    assert float(ten["labels"]) == 200
+    assert float(ten["ratio"]) == pytest.approx(math.sqrt(1000 / 200), rel=1e-4)
+
+
+def test_differences_are_those_of_comparisons(options, tmp_path):
+    """Also where slides are of unequal size: 30 images and five times 14, worth 5.3 equal ones."""
+    slides = ["big"] * 30 + [f"s{n % 5}" for n in range(70)]
+    write_index(options["index"], "ab", TRUTH, slides)
+    mine = {row["fraction"]: row for row in rows_of(options, arm="good") if row["fraction"]}
+    others = {key: value for key, value in options.items() if key != "efficiency"}
+    assert call("compare", **others, comparisons=tmp_path / "comparisons.csv") == 0
+    compared = [
+        row
+        for row in read_csv(tmp_path / "comparisons.csv")
+        if (row["arm"], row["metric"], row["replicate"]) == ("good", "accuracy", "mean")
+    ]
+    assert {row["fraction"] for row in compared} == set(mine)
+    for row in compared:
+        assert row["effective_units"].startswith("5.3")
+        found = [mine[row["fraction"]][key] for key in ("difference", "low", "high")]
+        assert found == [row[key] for key in ("difference", "low", "high")]
+        assert float(row["low"]) < float(row["difference"])

@@ -20,7 +20,13 @@ def options(tmp_path):
                 tmp_path / f"history/replicate{seed}/{arm}_cells_{fraction}.csv",
                 COLUMNS,
                 (
-                    dict(zip(COLUMNS, [n, 2 * n, 1 / n, 0.5, 1.1 / n, shift + 0.1 * number], strict=True))
+                    dict(
+                        zip(
+                            COLUMNS,
+                            [n, 2 * n, 1 / n, 0.5, 1.1 / n, shift + 0.1 * number],
+                            strict=True,
+                        )
+                    )
                     for n in (1, 2, 3)
                 ),
             )

@@ -203,7 +203,7 @@ def test_bands_are_those_of_their_arms():
 
 def test_published_numbers_are_hollow_marks_of_their_arm():
     _, (axes,) = axes_of(MetricPanel("accuracy", [BASE, GOOD]))
-    (hollow,) = (line for line in axes.lines if line.get_markerfacecolor() == "white")
+    (hollow,) = (line for line in axes.lines if line.get_markerfacecolor() == "none")
     assert (list(hollow.get_xdata()), list(hollow.get_ydata())) == ([10], [75])
     assert hollow.get_marker() == line_of(axes, "base").get_marker()
     assert hollow.get_linestyle() == "None"

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from builders import predictions_of
-from scipy.stats import chi2, norm, t, ttest_1samp
+from scipy.stats import chi2, nct, norm, t, ttest_1samp
 
 from fewlabels.statistics.metrics import confusion_by_unit, headline_metrics
 from fewlabels.statistics.predictions import units_of
@@ -155,15 +155,17 @@ def test_what_was_detectable_by_hand():
     """
     found = Estimate(0.1, 2.0, 3, 101, 101, 0.5)
     value, low, high = found.detectable(0.025)
-    critical = (t.ppf(0.975, 2) + t.ppf(0.975, 100) + t.ppf(0.8, 2) + t.ppf(0.8, 100)) / 2
-    assert value == pytest.approx(2 * critical)
+    critical = (t.ppf(0.975, 2) + t.ppf(0.975, 100)) / 2
     df = 1 / (0.25 / 2 + 0.25 / 100)
+    # A t whose mean is shifted by so many errors lies above the critical value with a chance of .8.
+    assert nct.sf(critical, df, value / 2) == pytest.approx(0.8, abs=1e-5)
     assert low == pytest.approx(value * math.sqrt(df / chi2.ppf(0.975, df)))
     assert high == pytest.approx(value * math.sqrt(df / chi2.ppf(0.025, df)))
-    # One replicate: units alone.
-    assert Estimate(0.1, 2.0, 1, 31, 31, 0.0).detectable(0.025)[0] == pytest.approx(
-        2 * (t.ppf(0.975, 30) + t.ppf(0.8, 30))
-    )
+    # One replicate: units alone. Very many of them: z.
+    value, _, _ = Estimate(0.1, 2.0, 1, 31, 31, 0.0).detectable(0.025)
+    assert nct.sf(t.ppf(0.975, 30), 30, value / 2) == pytest.approx(0.8, abs=1e-5)
+    value, _, _ = Estimate(0.1, 2.0, 1, 10**7, 10**7, 0.0).detectable(0.025, power=0.9)
+    assert value == pytest.approx(2 * (norm.ppf(0.975) + norm.ppf(0.9)), rel=1e-4)
 
 
 def test_the_detectable_difference_is_found_as_often_as_said():

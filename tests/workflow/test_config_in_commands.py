@@ -263,6 +263,7 @@ TEST_SETS = ["out/runs.csv", *INDEXES, *files("predictions", [*TABLED, *EXTERNAL
 OF_MANY_RUNS = {
     "evaluate": [
         *TEST_SETS,
+        "out/labels.csv",
         *files("predictions", [*CLASSIFIERS, "slide_only"]),
         *files("history", [*TABLED, *CLASSIFIERS]),
         *files("validation", TABLED),

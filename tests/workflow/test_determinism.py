@@ -2,7 +2,8 @@
 
 import json
 
-PATTERNS = ("summary.csv", "comparisons.csv", "labels.csv", "spread.csv", "metrics/*.csv")
+PATTERNS = ("summary.csv", "comparisons.csv", "labels.csv", "label_efficiency.csv", "spread.csv")
+PATTERNS += ("metrics/*.csv", "figures/label_efficiency.*")
 PATTERNS += ("predictions/**/*.csv", "history/**/*.csv", "clusters/*.csv", "models/**/*.pt")
 
 
@@ -22,7 +23,7 @@ def test_two_runs_are_byte_identical(finished, make_copy):
                 continue
             assert (second.folder / name).read_bytes() == path.read_bytes(), name
             compared += 1
-    assert compared == 3 + 2 + (6 + 3) + (6 + 3) + 2 + (6 + 3)
+    assert compared == 5 + 2 + 2 + (6 + 3) + (6 + 3) + 2 + (6 + 3)
     one, other = (folder.folder / "results" for folder in (finished, second))
     texts = [(folder / "summary.md").read_text() for folder in (one, other)]
     assert "| s per run |" in texts[0]

@@ -4,7 +4,10 @@ import pytest
 
 # The provenance names the whole config, so every edit of it is recorded.
 TABLE = {"summarize": 1, "record_provenance": 1, "summarize_benchmarks": 1}
-EVALUATION = {"evaluate": 1, "compare": 1, "plot_confusion": 3, **TABLE}
+EVALUATION = {
+    **{"evaluate": 1, "compare": 1, "label_efficiency": 1},
+    **{"plot_confusion": 3, "plot_label_efficiency": 1, **TABLE},
+}
 ALL_TABLES = {"collect_costs": 1, "count_labels": 1, **EVALUATION}
 # What reads the run sheet, where it changes.
 NEW_RUNS = {"list_runs": 1, "spread": 1, "plot_curves": 2, **ALL_TABLES}
@@ -183,7 +186,7 @@ def test_what_no_listed_arm_needs_is_inert(finished):
     ("module", "rules"),
     [
         # The audit, on which all else waits without being rerun by it, hides no other user of a module.
-        ("reporting/tables", {**AUDIT, **TABLE}),
+        ("reporting/tables", {"plot_label_efficiency": 1, **AUDIT, **TABLE}),
         ("statistics/metrics", {"spread": 1, **EVALUATION}),
         (
             "pretraining/clustering",

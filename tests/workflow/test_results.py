@@ -32,6 +32,9 @@ def results(finished) -> Path:
         "summary.md",
         "comparisons.csv",
         "labels.csv",
+        "label_efficiency.csv",
+        "figures/label_efficiency.png",
+        "figures/label_efficiency.svg",
         "spread.csv",
         "costs.csv",
         "provenance.json",
@@ -90,7 +93,8 @@ def test_summary_has_every_run_and_agrees_with_the_predictions(results):
             )
             assert float(last["value"]) == pytest.approx(100 * right / len(predictions), abs=1e-4)
             assert int(last["n"]) == len(predictions) == 20
-            assert last["interval"] == "wilson"
+            # The drawn images have slides.
+            assert last["interval"] == "wilson_groups"
             assert float(last["low"]) < float(last["value"]) < float(last["high"])
             history = read(results / f"history/replicate1/{arm}_wbc_{fraction}.csv")
             assert len(history) == 2
@@ -115,7 +119,8 @@ def test_summary_has_every_run_and_agrees_with_the_predictions(results):
 def test_every_arm_is_compared_with_the_baseline(results):
     rows = [row for row in read(results / "comparisons.csv") if row["replicate"] == "mean"]
     found = {(row["arm"], row["fraction"], row["metric"]) for row in rows}
-    assert found == set(itertools.product(ARMS[1:], FRACTIONS, ("accuracy", "macro_f1")))
+    metrics = ("accuracy", "macro_f1", "balanced_accuracy", "mcc", "nll", "brier")
+    assert found == set(itertools.product(ARMS[1:], FRACTIONS, metrics))
     verdicts = {
         (row["arm"], row["fraction"]): row["verdict"]
         for row in read(results / "summary.csv")
@@ -128,7 +133,7 @@ def test_every_arm_is_compared_with_the_baseline(results):
 
 def test_the_provenance_names_the_tables_as_they_are(results):
     tables = json.loads((results / "provenance.json").read_text())["tables"]
-    assert set(tables) == {"summary.csv", "comparisons.csv"}
+    assert set(tables) == {"summary.csv", "comparisons.csv", "label_efficiency.csv"}
     for name, digest in tables.items():
         assert hashlib.sha256((results / name).read_bytes()).hexdigest() == digest
 

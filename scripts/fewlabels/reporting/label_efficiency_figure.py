@@ -121,7 +121,7 @@ def _draw(axes: Axes, panel: MetricPanel) -> None:
         axes.plot(at, values, label=line.arm, **style)
         if line.published:
             counts, numbers = zip(*line.published, strict=True)
-            hollow = style | {"linestyle": "none", "markerfacecolor": "white", "markersize": 9}
+            hollow = style | {"linestyle": "none", "markerfacecolor": "none", "markersize": 9}
             axes.plot(np.array(counts) * beside, numbers, zorder=1.9, **hollow)
     _limit(axes, panel, places)
     axes.set_title(panel.metric, fontsize=10)
@@ -198,7 +198,7 @@ def _keys(panels: Sequence[MetricPanel], level: float) -> list[Line2D | Patch]:
     keys.append(Patch(color="0.6", alpha=0.4, label=f"{level:g} % interval"))
     if any(line.published for panel in panels for line in panel.lines):
         hollow = Line2D([], [], color="0.35", linestyle="none", label="published")
-        hollow.set(marker="o", markerfacecolor="white", markersize=8)
+        hollow.set(marker="o", markerfacecolor="none", markersize=8)
         keys.append(hollow)
     if any(_within_reach(panel) for panel in panels):
         keys.append(Line2D([], [], **MAJORITY, label="majority class"))

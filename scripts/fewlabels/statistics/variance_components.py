@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import stdtr, stdtrit
+from scipy.special import nctdtrinc, stdtr, stdtrit
 from scipy.stats import chi2
 
 from fewlabels.statistics.metrics import headline_metrics
@@ -121,19 +121,20 @@ class Estimate:
     ) -> tuple[float, float, float]:
         """The smallest true difference that a two-sided test of this design would find, and an interval of it.
 
-        (critical(tail) + critical(1 - power)) standard errors. The interval, of the level 1 - alpha, tells how well the
-        standard error is known: by a chi square with Satterthwaite's degrees of freedom.
+        So many standard errors as the noncentrality that a t distribution needs to exceed critical(tail) so often. The
+        interval, of the level 1 - alpha, tells how well the standard error is known, by a chi square. Both have
+        Satterthwaite's degrees of freedom.
 
         Args:
             tail: the test's level on one side, after adjustment.
             power: the chance to find it, above 0.5.
         """
-        found = (self.critical(tail) + self.critical(1 - power)) * self.error
         share = self.replicate_share
         spread = (1 - share) ** 2 / (self.effective_units - 1)
         if share > 0:
             spread += share**2 / (self.replicates - 1)
         df = 1 / spread
+        found = float(nctdtrinc(df, 1 - power, self.critical(tail))) * self.error
         low, high = (found * math.sqrt(df / chi2.isf(p, df)) for p in (alpha / 2, 1 - alpha / 2))
         return found, float(low), float(high)
 
