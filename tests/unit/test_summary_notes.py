@@ -185,7 +185,9 @@ def test_a_mean_without_an_interval_says_why(options, tmp_path):
 
 def test_few_labels_that_are_few_steps_are_told(options, tmp_path):
     text = readable(options)
-    assert "Few labels are few steps here, 32 at 1 % and 2,902 at 100 %:" in text
+    for arm in ("resnet", "combinedNet"):
+        assert f"Few labels are few steps for `{arm}`, 32 at 1 % and 2,902 at 100 %:" in text
+    assert "Arms take" not in text
     assert "`images`: labelled training images" in text
     # As many steps, or nearly: nothing to tell apart.
     for most, told in ((600, False), (620, True)):
@@ -194,6 +196,21 @@ def test_few_labels_that_are_few_steps_are_told(options, tmp_path):
         assert ("few steps" in readable(options)) == told
     write_csv(tmp_path / "labels.csv", LABEL_COLUMNS, [])
     assert "`images`:" not in readable(options)
+
+
+def test_arms_of_other_steps_are_told(options, tmp_path):
+    """As where one arm has min_steps: its own steps are even, and the other's are fewer at 1 %."""
+    rows = [
+        row | {"steps": 2900 if row["arm"] == "resnet" or row["fraction"] == "100" else 30}
+        for row in label_rows({"100": (1041, 52, 0), "1": (41, 2, 0)})
+    ]
+    write_csv(tmp_path / "labels.csv", LABEL_COLUMNS, rows)
+    text = readable(options)
+    assert (
+        "- Arms take 30 to 2,900 steps at 1 %: their differences may be those of the steps." in text
+    )
+    assert "steps at 100 %" not in text
+    assert "few steps for `combinedNet`" in text and "few steps for `resnet`" not in text
 
 
 def test_the_tests_of_whole_curves_are_a_further_family(options, tmp_path):

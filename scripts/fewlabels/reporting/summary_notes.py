@@ -1,6 +1,6 @@
 """What a reader must know to read the summary's tables rightly."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from fewlabels.core.fractions import fraction_text
 from fewlabels.reporting.copies import copies_among_tests
@@ -36,7 +36,7 @@ TEST_MASKS = {
     "off": "Test images are shown plain to every arm.",
     "arm": "Test images are masked for the arms whose training images are: arms do not see the same pixels.",
 }
-#: Where steps of two fractions differ by more than this factor, few labels are few steps as well.
+#: Steps that differ by more than this factor are told: of two fractions, and of two arms.
 UNEVEN_STEPS = 2
 
 
@@ -116,18 +116,32 @@ def _columns_of_runs(tables: Tables) -> list[str]:
         "of a training. Both are means over replicates."
     ]
     steps = {
-        fraction: max(tables.counted(arm, fraction, "steps") or 0 for arm in tables.arms)
+        (arm, fraction): number
+        for arm in tables.arms
         for fraction in tables.fractions
+        if (number := tables.counted(arm, fraction, "steps"))
     }
-    known = {fraction: number for fraction, number in steps.items() if number}
-    if known and max(known.values()) > UNEVEN_STEPS * min(known.values()):
-        fewest, most = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
-        lines.append(
-            f"Few labels are few steps here, {known[fewest]:,.0f} at {fraction_text(fewest)} and {known[most]:,.0f} at "
-            f"{fraction_text(most)}: what looks like few labels may be few steps. `min_steps` (section `training`) "
-            "tells the two apart."
-        )
+    for arm in tables.arms:
+        own = {fraction: number for (name, fraction), number in steps.items() if name == arm}
+        if own and _uneven(own.values()):
+            fewest, most = min(own, key=own.__getitem__), max(own, key=own.__getitem__)
+            lines.append(
+                f"Few labels are few steps for `{arm}`, {own[fewest]:,.0f} at {fraction_text(fewest)} and "
+                f"{own[most]:,.0f} at {fraction_text(most)}: what looks like few labels may be few steps. `min_steps` "
+                "(section `training`) tells the two apart."
+            )
+    for fraction in tables.fractions:
+        of_arms = [number for (_, label), number in steps.items() if label == fraction]
+        if of_arms and _uneven(of_arms):
+            lines.append(
+                f"Arms take {min(of_arms):,.0f} to {max(of_arms):,.0f} steps at {fraction_text(fraction)}: their "
+                "differences may be those of the steps."
+            )
     return lines
+
+
+def _uneven(steps: Collection[float]) -> bool:
+    return max(steps) > UNEVEN_STEPS * min(steps)
 
 
 def _intervals(tables: Tables, settings: SummarySettings) -> list[str]:
