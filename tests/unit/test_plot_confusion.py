@@ -6,6 +6,7 @@ from builders import call, colours_in, failure, write_sheet
 
 import plot_confusion
 from fewlabels.core.files import write_csv
+from fewlabels.reporting import confusion_figure
 from fewlabels.reporting.confusion_figure import ConfusionPanel, confusion_matrices
 
 COLUMNS = ["arm", "fraction", "replicate", "test_set", "label", "predicted", "images"]
@@ -88,6 +89,23 @@ def test_equal_matrices_give_equal_files(tmp_path):
     for name in ("one.png", "two.png"):
         confusion_matrices(tmp_path / name, "title", [[panel]])
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def test_counts_stand_at_their_label_and_answer_shaded_by_the_label(tmp_path, monkeypatch):
+    """Three images of a class are right, one is taken for the other, of which all four are right."""
+    figures = []
+    monkeypatch.setattr(
+        confusion_figure, "save_figure", lambda figure, path: figures.append(figure)
+    )
+    panel = ConfusionPanel("100 %", CLASSES, np.array([[3, 1], [0, 4]]))
+    confusion_matrices(tmp_path / "figure.png", "title", [[panel]])
+    (axes,) = figures[0].axes
+    counts = {text.get_position(): text.get_text() for text in axes.texts}
+    # Answers to the right, labels downwards.
+    assert counts == {(0, 0): "3", (1, 0): "1", (0, 1): "0", (1, 1): "4"}
+    (picture,) = axes.images
+    np.testing.assert_allclose(picture.get_array(), [[0.75, 0.25], [0, 1]])
+    confusion_figure.plt.close(figures[0])
 
 
 def test_an_unknown_arm_is_one_line(options, capsys):

@@ -240,6 +240,11 @@ def test_the_majority_class_is_a_line_or_where_it_is_far_below_a_note():
         MetricPanel("accuracy", [BASE, GOOD], 60), MetricPanel("macro-F1", [BASE, GOOD], 15)
     )
     (line,) = (line for line in near.lines if list(line.get_ydata()) == [60, 60])
+    # In the middle of the range, where it is not its lower end.
+    _, (within, _) = axes_of(
+        MetricPanel("accuracy", [BASE, GOOD], 75), MetricPanel("macro-F1", [BASE, GOOD], 15)
+    )
+    assert [75, 75] in [list(line.get_ydata()) for line in within.lines]
     assert line.get_xdata() == [0, 1]
     assert near.get_ylim()[0] < 60
     assert far.get_ylim()[0] > 60

@@ -59,6 +59,8 @@ def test_paths():
     assert ONE.path("predictions", test_set="LISC").endswith("replicate1/one_cells_0.5_on_LISC.csv")
     assert ONE.path("history", test_set=OWN_TEST_SET) == ONE.path("history")
     assert ONE.subset() == "subsets/replicate1/cells_0.5.csv"
+    # Crossed, 1x2: of the subset's seed.
+    assert CROSSED.subset() == "subsets/replicate1/cells_0.5.csv"
     assert OTHER.subset("_abc") == "subsets/replicate3/cells_100_grouped_abc.csv"
     wildcards = {"replicate": "1x2", "arm": "one", "fraction": "0.5"}
     assert CROSSED.path("a") == f"a/{run_pattern('cells').format(**wildcards)}.csv"

@@ -87,6 +87,8 @@ def test_unknown_slides_get_the_majority(control):
     values, predictions = control(rows)
     assert [row["predicted"] for row in predictions] == ["b", "a", "a"]
     assert values["slide_only", "accuracy"] == pytest.approx(200 / 3, abs=1e-4)
+    # That of training, a; most test images are a b.
+    assert values["majority", "accuracy"] == pytest.approx(100 / 3, abs=1e-4)
     # b: one of two right; a: the one.
     assert values["slide_only", "balanced_accuracy"] == 75
     assert values["", "share_of_test_images_on_training_slides"] == pytest.approx(100 / 3, abs=1e-4)

@@ -68,6 +68,8 @@ def test_a_test_image_gets_its_slides_majority_or_that_of_all():
         ["a", "a", "a", "b", "c", "c"], ["1", "1", "1", "2", "2", "2"], ["1", "2", "3"]
     )
     assert predicted == ["a", "c", "a"]
+    # The most frequent of all, which is not the first.
+    assert predict_from_slides(["c", "a", "a"], ["1", "2", "2"], ["3"]) == ["a"]
 
 
 def table_of_slides(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
