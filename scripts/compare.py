@@ -34,6 +34,7 @@ from fewlabels.core.files import read_csv, write_csv
 from fewlabels.core.run_sheet import cells, read_run_sheet, tabled
 from fewlabels.statistics.comparison import (
     METRICS,
+    PRIMARY_METRICS,
     Comparison,
     compare,
     decide,
@@ -43,7 +44,15 @@ from fewlabels.statistics.comparison import (
 )
 from fewlabels.statistics.evaluation import Row
 from fewlabels.statistics.predictions import add_test_set_arguments, test_set_groups
-from fewlabels.statistics.scored_runs import Cells, Scores, TrainedOn, load, shared_pool
+from fewlabels.statistics.scored_runs import (
+    Cells,
+    Scores,
+    TrainedOn,
+    add_pool_argument,
+    load,
+    pool_size,
+    shared_pool,
+)
 
 COLUMNS = [
     *("arm", "baseline", "fraction", "test_set", "metric", "replicate"),
@@ -62,14 +71,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", required=True, help="CSV of list_runs")
     parser.add_argument("--labels", required=True, help="CSV of count_labels")
     parser.add_argument(
-        "--primary", choices=METRICS[:4], default="accuracy", help="the metric of the verdicts"
+        "--primary", choices=PRIMARY_METRICS, default="accuracy", help="the metric of the verdicts"
     )
-    parser.add_argument(
-        "--training-pool",
-        choices=["this", "any"],
-        default="this",
-        help="any: intervals and verdicts hold for other pools of training images, too",
-    )
+    add_pool_argument(parser)
     parser.add_argument("--alpha", type=float, default=0.05, help="family-wise error rate")
     parser.add_argument("--margin", type=float, default=1.0, help="of equivalence, in points")
     parser.add_argument("--comparisons", required=True, help="CSV to write")
@@ -132,9 +136,7 @@ def run(arguments: argparse.Namespace) -> None:
     groups = test_set_groups(arguments)
     runs = cells(tabled(read_run_sheet(arguments.runs)))
     trained_on = TrainedOn(read_csv(arguments.labels))
-    pool = None
-    if arguments.training_pool == "any":
-        pool = sum(row["split"] == "train" for row in read_csv(arguments.index))
+    pool = pool_size(arguments)
     means: list[Row] = []
     replicates: list[Row] = []
     for test_set in groups:

@@ -62,7 +62,7 @@ from fewlabels.statistics.predictions import (
     read_predictions,
     test_set_groups,
 )
-from fewlabels.statistics.scored_runs import TrainedOn, shared_pool
+from fewlabels.statistics.scored_runs import TrainedOn, add_pool_argument, pool_size, shared_pool
 
 COLUMNS = [
     *("arm", "fraction", "replicate", "test_set", "selection", "metric", "value", "n"),
@@ -81,13 +81,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--baseline-predictions", nargs="*", default=[], help="NAME=CSV with id, label, predicted"
     )
     parser.add_argument("--selection", choices=["last", "validation"], default="last")
-    parser.add_argument("--labels", help="CSV of count_labels")
-    parser.add_argument(
-        "--training-pool",
-        choices=["this", "any"],
-        default="this",
-        help="any: intervals of means hold for other pools of training images, too; needs --labels",
-    )
+    parser.add_argument("--labels", help="CSV of count_labels; for --training-pool any")
+    add_pool_argument(parser)
     parser.add_argument("--alpha", type=float, default=0.05, help="1 - level of the intervals")
     parser.add_argument("--bootstrap", type=int, default=1000, help="resampled test sets")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
@@ -197,19 +192,17 @@ class Evaluation:
         self.add({**common, "selection": "last"}, rows, scored)
 
 
-def shared_pools(
-    arguments: argparse.Namespace, index: list[dict[str, str]]
-) -> dict[tuple[str, str], float]:
+def shared_pools(arguments: argparse.Namespace) -> dict[tuple[str, str], float]:
     """(arm, fraction) -> the share of all training images that its runs draw; empty with --training-pool this.
 
     Raises:
         UserError: it is any and --labels is missing.
     """
-    if arguments.training_pool == "this":
+    pool = pool_size(arguments)
+    if pool is None:
         return {}
     if not arguments.labels:
         raise UserError("--training-pool any needs --labels, the table of count_labels")
-    pool = sum(row["split"] == "train" for row in index)
     trained_on = TrainedOn(read_csv(arguments.labels))
     return {cell: shared_pool(trained_on.of(*cell), pool) for cell in trained_on.members}
 
@@ -224,7 +217,7 @@ def run(arguments: argparse.Namespace) -> None:
             evaluation.model(trained_model(folder, trained, test_set), sets[test_set])
     evaluation.rows = marked_rows(evaluation.rows, evaluation.runs)
     evaluation.rows += mean_rows(
-        evaluation.rows, evaluation.runs, evaluation.settings, shared_pools(arguments, index)
+        evaluation.rows, evaluation.runs, evaluation.settings, shared_pools(arguments)
     )
     majority = majority_class([row["label"] for row in index if row["split"] == "train"])
     test = {row["id"]: row["label"] for row in index if row["split"] == "test"}

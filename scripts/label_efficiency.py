@@ -26,11 +26,11 @@ from pathlib import Path
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.files import read_csv, write_csv
 from fewlabels.core.run_sheet import cells, read_run_sheet, tabled
-from fewlabels.statistics.comparison import METRICS
+from fewlabels.statistics.comparison import PRIMARY_METRICS
 from fewlabels.statistics.efficiency_rows import Setting, efficiency_rows
 from fewlabels.statistics.evaluation import Row
 from fewlabels.statistics.predictions import add_test_set_arguments, test_set_groups
-from fewlabels.statistics.scored_runs import TrainedOn, load
+from fewlabels.statistics.scored_runs import TrainedOn, add_pool_argument, load, pool_size
 
 COLUMNS = [
     *("arm", "baseline", "test_set", "metric", "fraction", "labels", "value"),
@@ -46,13 +46,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_test_set_arguments(parser)
     parser.add_argument("--runs", required=True, help="CSV of list_runs")
     parser.add_argument("--labels", required=True, help="CSV of count_labels")
-    parser.add_argument("--primary", choices=METRICS[:4], default="accuracy", help="the metric")
-    parser.add_argument(
-        "--training-pool",
-        choices=["this", "any"],
-        default="this",
-        help="any: intervals and tests hold for other pools of training images, too",
-    )
+    parser.add_argument("--primary", choices=PRIMARY_METRICS, default="accuracy", help="the metric")
+    add_pool_argument(parser)
     parser.add_argument("--alpha", type=float, default=0.05, help="family-wise error rate")
     parser.add_argument("--efficiency", required=True, help="CSV to write")
     return parser
@@ -62,9 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     groups = test_set_groups(arguments)
     runs = cells(tabled(read_run_sheet(arguments.runs)))
     trained_on = TrainedOn(read_csv(arguments.labels))
-    pool = None
-    if arguments.training_pool == "any":
-        pool = sum(row["split"] == "train" for row in read_csv(arguments.index))
+    pool = pool_size(arguments)
     setting = Setting(arguments.primary, arguments.alpha, pool)
     rows: list[Row] = []
     for test_set in groups:

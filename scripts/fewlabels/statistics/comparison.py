@@ -14,8 +14,9 @@ from fewlabels.statistics.evaluation import obstacle as interval_obstacle
 from fewlabels.statistics.predictions import LEAST_EFFECTIVE, Units
 from fewlabels.statistics.variance_components import Estimate, two_way
 
-#: The metrics whose differences are told; verdicts are made on one of them.
-METRICS = ("accuracy", "macro_f1", "balanced_accuracy", "mcc", "nll", "brier")
+#: The metrics that verdicts can be made on; and all whose differences are told.
+PRIMARY_METRICS = ("accuracy", "macro_f1", "balanced_accuracy", "mcc")
+METRICS = (*PRIMARY_METRICS, "nll", "brier")
 BETTER, WORSE, UNDECIDED, NO_VERDICT = "better", "worse", "undecided", "no verdict"
 #: The chance to find a difference as large as the detectable one.
 POWER = 0.8

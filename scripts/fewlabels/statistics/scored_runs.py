@@ -1,10 +1,12 @@
 """The runs of the table, scored on one test set, and what they were trained on: what comparisons start from."""
 
+import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fewlabels.core.errors import UserError
+from fewlabels.core.files import read_csv
 from fewlabels.core.fractions import fraction_text
 from fewlabels.core.run_sheet import Run
 from fewlabels.statistics.evaluation import Scored, score
@@ -70,6 +72,23 @@ class TrainedOn:
         return TrainingImages(
             tuple(row["subset"] for row in rows), tuple(int(row["labels"]) for row in rows)
         )
+
+
+def add_pool_argument(parser: argparse.ArgumentParser) -> None:
+    """Add what pools of training images a result is to hold for."""
+    parser.add_argument(
+        "--training-pool",
+        choices=["this", "any"],
+        default="this",
+        help="any: intervals and tests of means hold for other pools of training images, too",
+    )
+
+
+def pool_size(arguments: argparse.Namespace) -> int | None:
+    """How many training images the target's index has, if a result is to hold for other pools of them; else None."""
+    if arguments.training_pool == "this":
+        return None
+    return sum(row["split"] == "train" for row in read_csv(arguments.index))
 
 
 def shared_pool(training: TrainingImages, pool: int | None) -> float:
