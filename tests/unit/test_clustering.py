@@ -4,7 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.metrics import silhouette_samples
 
+from fewlabels.pretraining import clustering
 from fewlabels.pretraining.clustering import agreement, cluster
 
 
@@ -24,6 +27,26 @@ def test_two_blobs_are_found():
     assert found.components.shape == (32, 5)
     assert found.silhouette > 0.8
     assert 0.9 < found.explained_variance <= 1
+
+
+def test_k_means_starts_ten_times_from_the_seed(monkeypatch):
+    given = []
+    monkeypatch.setattr(clustering, "KMeans", lambda **more: given.append(more) or KMeans(**more))
+    features, _ = blobs(12, 20, 9)
+    cluster(features, 5, 3, 7)
+    assert given == [{"n_clusters": 3, "n_init": 10, "random_state": 7}]
+
+
+def test_the_silhouette_is_that_of_the_components():
+    features, _ = blobs(12, 20)
+    # Much noise that two components leave out.
+    features[:, 2:] += np.random.default_rng(1).normal(scale=20, size=features[:, 2:].shape)
+    found = cluster(features, 2, 2, 0)
+    own, all_of_it = (
+        silhouette_samples(points, found.labels).mean() for points in (found.components, features)
+    )
+    assert own > all_of_it + 0.1
+    assert found.silhouette == pytest.approx(own)
 
 
 def test_clusters_are_numbered_by_falling_size():

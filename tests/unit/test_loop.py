@@ -303,6 +303,12 @@ def test_a_training_takes_the_steps_asked_for_and_is_evaluated_as_often(
     assert training.epochs_of(chosen, batches) == expected
 
 
+def test_the_history_counts_optimiser_steps():
+    """30 images in batches of at most 8: four steps an epoch, and seven epochs for 28 steps, evaluated twice."""
+    history, _ = train(epochs=2, batch_size=8, min_steps=28)
+    assert [(row["epoch"], row["steps"]) for row in history] == [(3, 12), (7, 28)]
+
+
 def test_depthwise_networks_train_in_float32_where_precision_is_automatic():
     depthwise = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4))
     dense = nn.Sequential(nn.Conv2d(4, 4, 3))

@@ -85,6 +85,7 @@ def test_samples_of_a_split():
         {"id": "a", "label": "x", "mask": "m.png", "split": "test"},
         {"id": "b", "label": "y", "mask": "", "split": "test"},
         {"id": "c", "label": "y", "mask": "", "split": "train"},
+        {"id": "d", "label": "y", "mask": "", "split": "validation"},
     ]
     assert run_files.split_samples(index, "test") == [
         run_files.Sample("a", "x", True),
