@@ -15,6 +15,7 @@ from fewlabels.statistics.comparison import (
     decide,
     difference_rows,
     mcnemar_values,
+    measure,
     obstacle,
 )
 from fewlabels.statistics.evaluation import Scored, score
@@ -213,6 +214,17 @@ def test_slides_are_the_units_however_few(slides, verdict):
     assert row["verdict"] == verdict
     if verdict == NO_VERDICT:
         assert row["state"] == "test images of only 4.0 effective slides"
+
+
+def test_intervals_end_where_differences_do():
+    """Two replicates that differ by 40 points: 12.7 errors of some 20 points on either side."""
+    arm = [run("1" * 100), run("0" * 40 + "1" * 60)]
+    baseline = [run("0" * 40 + "1" * 60)] * 2
+    (row,) = decided([(arm, baseline)])
+    assert (row["difference"], row["low"], row["high"]) == (20, -100, 100)
+    found = compare(arm, baseline, "mcc")
+    measure([found], 0.05)
+    assert (found.row["low"], found.row["high"]) == (-200, 200)
 
 
 def test_a_metric_that_a_run_lacks_is_not_compared():

@@ -17,6 +17,8 @@ from fewlabels.statistics.variance_components import Estimate, two_way
 #: The metrics that verdicts can be made on; and all whose differences are told.
 PRIMARY_METRICS = ("accuracy", "macro_f1", "balanced_accuracy", "mcc")
 METRICS = (*PRIMARY_METRICS, "nll", "brier")
+#: No difference is larger, in points.
+LARGEST = dict(zip(PRIMARY_METRICS, (100.0, 100.0, 100.0, 200.0), strict=True))
 BETTER, WORSE, UNDECIDED, NO_VERDICT = "better", "worse", "undecided", "no verdict"
 #: The chance to find a difference as large as the detectable one.
 POWER = 0.8
@@ -31,6 +33,7 @@ class Comparison:
         estimate: the mean paired difference; None where there is nothing to compare.
         obstacle: why there is no verdict, though there is a difference; "" where there is one.
         measured: whether its interval and its test can be trusted.
+        largest: no difference can be larger.
         same_as: the comparison of the same training images, at another fraction, whose verdict it shares.
     """
 
@@ -38,6 +41,7 @@ class Comparison:
     estimate: Estimate | None = None
     obstacle: str = ""
     measured: bool = True
+    largest: float = math.inf
     same_as: "Comparison | None" = None
 
 
@@ -95,7 +99,7 @@ def compare(
     estimate = two_way(np.array(values), np.array(data), units.effective, shared_pool)
     row: Row = {"replicates": len(arm), "units": units.count, "images": arm[0].images}
     row |= {"effective_units": units.effective, "state": ""}
-    found = Comparison(row, estimate)
+    found = Comparison(row, estimate, largest=LARGEST.get(metric, math.inf))
     found.obstacle = verdict_obstacle(len(arm), units, shared_pool)
     if reason := interval_obstacle(arm[0], metric, LEAST_EFFECTIVE):
         found.measured, row["state"] = False, reason
@@ -134,6 +138,7 @@ def measure(comparisons: Sequence[Comparison], alpha: float) -> None:
         if item.measured and math.isfinite(found.error):
             item.row["p_difference"] = found.p_difference()
             low, high = found.interval(alpha)
+            low, high = max(low, -item.largest), min(high, item.largest)
             item.row |= {"low": low, "high": high, "error": found.error}
             item.row["critical"] = found.critical(alpha / 2)
 
