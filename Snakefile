@@ -8,7 +8,11 @@ configfile: "config.yaml"
 
 include: "rules/common.smk"
 include: "rules/states.smk"
+include: "rules/masks.smk"
 include: "rules/inputs.smk"
+include: "rules/predicting.smk"
+include: "rules/page_inputs.smk"
+include: "rules/pictured.smk"
 include: "rules/machine.smk"
 include: "rules/run.smk"
 
@@ -21,9 +25,12 @@ include: "rules/data.smk"
 include: "rules/images.smk"
 include: "rules/pretrain.smk"
 include: "rules/feature_cache.smk"
+include: "rules/predicted_masks.smk"
 include: "rules/classify.smk"
 include: "rules/leakage.smk"
 include: "rules/evaluate.smk"
+include: "rules/export.smk"
+include: "rules/pictures.smk"
 include: "rules/report.smk"
 include: "rules/containers.smk"
 
@@ -43,11 +50,13 @@ onerror:
 rule all:
     default_target: True
     input:
+        "<results>/report.html",
         "<results>/summary.csv",
         "<results>/summary.md",
         "<results>/comparisons.csv",
         "<results>/labels.csv",
         "<results>/label_efficiency.csv",
+        "<results>/label_errors.csv",
         "<results>/spread.csv",
         "<results>/costs.csv",
         "<results>/provenance.json",

@@ -82,6 +82,8 @@ def snakemake(config: Path, arguments: argparse.Namespace, *targets: str) -> flo
     """Run Snakemake to its end and give its wall time."""
     command = [sys.executable, "-m", "snakemake", *targets, "--cores", str(arguments.cores)]
     command += ["--configfile", str(config), "--quiet", "all"]
+    # Drawing is not part of what is timed.
+    command += ["--set-threads", f"draw_synthetic_images={arguments.cores}"]
     if arguments.device == "cuda":
         command += ["--resources", f"gpu={arguments.jobs_per_gpu}"]
     started = time.perf_counter()
@@ -143,7 +145,6 @@ def main() -> None:
         config = results / "overlay.yaml"
         config.write_text(yaml.safe_dump(overlay(arguments, results)), encoding="utf-8")
         if arguments.full_size:
-            # Drawing is not part of the experiment.
             snakemake(config, arguments, f"{results}/resources/synthetic/manifest.csv")
         use = GpuUse()
         use.start()

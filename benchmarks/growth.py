@@ -5,34 +5,13 @@ of disk for the array), to 224 pixels. Training: feature cache and two epochs, a
 """
 
 import argparse
-import json
 import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 from fine_tuning import draw
-from ours import CLASSES, LAYOUT, REPOSITORY, fine_tune, pack, random_weights
-
-#: A process of its own: a child begins with the peak of what started it, here of one that imported torch.
-STARTER = (
-    "import resource, subprocess, sys; done = subprocess.run(sys.argv[1:], stderr=subprocess.DEVNULL); \
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(done.returncode)"
-)
-
-
-def measured(name: str, *words: object) -> tuple[float, float]:
-    """Run a script: wall time in seconds, peak memory in MB."""
-    command = [sys.executable, str(REPOSITORY / "scripts" / f"{name}.py"), *map(str, words)]
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", STARTER, *command], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"{name} failed:\n{done.stderr}")
-    return time.perf_counter() - started, int(done.stdout.split()[-1]) / 1024
+from measured import Measured, measured
+from ours import CLASSES, LAYOUT, fine_tune, pack, random_weights
 
 
 def many(folder: Path, pictures: list[Path], count: int) -> Path:
@@ -44,19 +23,24 @@ def many(folder: Path, pictures: list[Path], count: int) -> Path:
     return folder
 
 
-def packing(raw: Path, folder: Path, threads: int) -> list[tuple[float, float]]:
+def packing(raw: Path, folder: Path, threads: int) -> list[Measured]:
     folder.mkdir()
-    index, problems = folder / "index.csv", folder / "problems.csv"
-    layout = json.dumps(LAYOUT | {"splits": {"train": "train"}})
+    common = {"folder": raw, "index": folder / "index.csv", "reading": folder / "reading.json"}
+    common["threads"] = threads
     return [
         measured(
-            *("index_images", "--folder", raw, "--layout", layout, "--threads", threads),
-            *("--index", index, "--problems", problems),
+            "index_images",
+            **common,
+            layout=LAYOUT | {"splits": {"train": "train"}},
+            problems=folder / "problems.csv",
+            left_out=folder / "left_out.csv",
         ),
         measured(
-            *("pack_images", "--folder", raw, "--index", index, "--size", 224),
-            *("--threads", threads, "--images", folder / "images.npy"),
-            *("--masks", folder / "masks.npy"),
+            "pack_images",
+            **common,
+            size=224,
+            images=folder / "images.npy",
+            masks=folder / "masks.npy",
         ),
     ]
 
@@ -77,12 +61,10 @@ def main() -> None:
         print("|" + " ---: |" * 6)
         for count in arguments.images:
             raw = many(scratch / f"raw{count}", pictures, count)
-            (index, index_mb), (packed, packed_mb) = packing(
-                raw, scratch / str(count), arguments.threads
-            )
+            index, packed = packing(raw, scratch / str(count), arguments.threads)
             print(
-                f"| {count} | {index:.1f} | {index_mb:.0f} | {packed:.1f} | {packed_mb:.0f} |"
-                f" {1000 * packed / count:.2f} |",
+                f"| {count} | {index.seconds:.1f} | {index.peak_mb:.0f} | {packed.seconds:.1f} |"
+                f" {packed.peak_mb:.0f} | {1000 * packed.seconds / count:.2f} |",
                 flush=True,
             )
             (scratch / str(count) / "images.npy").unlink()

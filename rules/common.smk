@@ -12,16 +12,21 @@ from snakemake.pathvars import Pathvars
 REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-from fewlabels.core.errors import UserError
+from fewlabels.core.errors import UserError, did_you_mean
 from fewlabels.core.fractions import PATTERN as FRACTION_PATTERN
 from fewlabels.core.fractions import holding_all, priority_of
+from fewlabels.core.interruption import PARENT
 from fewlabels.core.run_sheet import run_pattern
 from fewlabels.data.datasets import folders_read
-from fewlabels.data.layouts import Layout
-from fewlabels.pretraining.settings import Cluster, Supervised, Trained
+from fewlabels.pretraining.settings import (
+    Cluster,
+    OnSeveralSets,
+    Supervised,
+    Trained,
+)
 from fewlabels.workflow.config_files import check_config_files, without_empty
 from fewlabels.workflow.config_model import WEIGHTS
-from fewlabels.workflow.configuration import external_layout, load_config
+from fewlabels.workflow.configuration import load_config
 from fewlabels.workflow.dependencies import modules_of
 from fewlabels.workflow.experiment import (
     dataset_of,
@@ -29,12 +34,17 @@ from fewlabels.workflow.experiment import (
     pretraining_training,
     reported_numbers,
 )
+from fewlabels.workflow.frozen_encoders import backbones_behind, transductive_arms
+from fewlabels.workflow.raw_data import RawData
 
 # `python` in a rule means the interpreter that runs Snakemake, whether its environment is activated or
 # not. A container has a PATH of its own.
 os.environ.update(
     PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
 )
+# Steps leave when this process is no more; their shell waits until they have, though it gets their signals, too.
+os.environ[PARENT] = str(os.getpid())
+shell.prefix("trap : TERM HUP; set -euo pipefail; ")
 
 try:
     if workflow.is_main_process:
@@ -66,6 +76,10 @@ ARMS = list(EXPERIMENT.arms)
 RUNS = EXPERIMENT.runs
 TABLED = [run for run in RUNS if run.tabled]
 CROSSED = [run for run in RUNS if run.crossed]
+# Whose network and training `check_determinism` tries.
+BASELINE_RUN = next(
+    (run for run in TABLED if run.arm == CONFIG.statistics.baseline), TABLED[0]
+)
 FRACTIONS = list(dict.fromkeys(run.fraction for run in TABLED))
 RUN = run_pattern(TARGET)
 FIGURES = sorted(
@@ -100,6 +114,7 @@ wildcard_constraints:
     place=f"{TARGET}_|states/{TARGET}_(?:drawn|[0-9a-f]{{12}})/",
     checked="leakage|networks|images/states/[^/]+",
     external="[A-Za-z][A-Za-z0-9]*",
+    new_images="[A-Za-z][A-Za-z0-9]*",
     split="|_grouped",
     given="|_[0-9a-f]{12}",
     backbone="[A-Za-z][A-Za-z0-9_]*",
@@ -114,7 +129,8 @@ wildcard_constraints:
     arm="[A-Za-z][A-Za-z0-9]*",
     fraction=FRACTION_PATTERN,
     replicate="[0-9]+(?:x[0-9]+)?",
-    figure="[A-Za-z0-9_]+",
+    # label_efficiency.png has a rule of its own.
+    figure="|".join(FIGURES) or "none",
 
 
 def script_of(rule_name):
@@ -152,14 +168,20 @@ def pathvar(name):
     return config["pathvars"][name]
 
 
+def unfinished_state(name):
+    """How the file begins that a training's state is kept in while it runs: no output, as those of failed jobs go."""
+    return f"{pathvar('results')}/unfinished/{name}"
+
+
+RAW_DATA = RawData(CONFIG, pathvar("resources"))
+
+
 def data_root():
-    return f"{pathvar('resources')}/synthetic/images" if SYNTHETIC else CONFIG.data_root
+    return RAW_DATA.root
 
 
 def layout_of(dataset):
-    if dataset in EXTERNAL:
-        return external_layout(CONFIG, CONFIG.external[dataset])
-    return Layout(**CONFIG.datasets[dataset].layout())
+    return RAW_DATA.layout_of(dataset)
 
 
 def layout_json(wildcards):
@@ -171,21 +193,15 @@ def external_flag(wildcards):
 
 
 def folder_of(dataset):
-    """Where a data set's paths start from: its folder, or the data root of a table, if that lies below it."""
-    layout = layout_of(dataset)
-    if layout.table and os.path.isabs(layout.table):
-        return os.path.dirname(layout.table)
-    return os.path.join(data_root(), layout.folder or "")
+    return RAW_DATA.folder_of(dataset)
 
 
 def is_drawn(dataset):
-    """Whether the data set lies among the synthetic images."""
-    return SYNTHETIC and not os.path.isabs(layout_of(dataset).folder or "/")
+    return RAW_DATA.is_drawn(dataset)
 
 
 def section_of(dataset):
-    """Where the config declares a data set."""
-    return f"external.{dataset}" if dataset in EXTERNAL else f"datasets.{dataset}"
+    return RAW_DATA.section_of(dataset)
 
 
 def section_of_set(wildcards):
@@ -194,21 +210,14 @@ def section_of_set(wildcards):
 
 def checked_folder(dataset):
     """The raw folder of a data set; asking for it is what a run without data fails on."""
-    key = "table" if layout_of(dataset).table else "folder"
-    return existing_folder(folder_of(dataset), f"{section_of(dataset)}.{key}")
+    try:
+        return RAW_DATA.check_dataset(dataset)
+    except UserError as error:
+        sys.exit(f"error: {error}")
 
 
 def raw_folder(wildcards):
     return checked_folder(wildcards.dataset)
-
-
-def existing_folder(folder, key):
-    if not SYNTHETIC and not os.path.isdir(folder):
-        sys.exit(
-            f"error: {folder} does not exist: set data_root and {key} in the config to your images, "
-            "or try the workflow on synthetic ones with `make demo`"
-        )
-    return folder
 
 
 def synthetic_manifest(wildcards):
@@ -220,10 +229,11 @@ def is_given(fraction):
 
 
 def given_folder_of(fraction):
-    folder = CONFIG.subsets.given[fraction]
-    return existing_folder(
-        os.path.join(data_root(), folder), f"subsets.given.{fraction}"
-    )
+    folder = RAW_DATA.given_folder_of(fraction)
+    try:
+        return RAW_DATA.check_folder(folder, f"subsets.given.{fraction}")
+    except UserError as error:
+        sys.exit(f"error: {error}")
 
 
 def given_folder(wildcards):
@@ -263,6 +273,12 @@ RUN_OF = {(run.arm, run.fraction, run.replicate): run for run in RUNS}
 def run_of(wildcards):
     """The row of the run sheet that the wildcards of a run name."""
     return RUN_OF[wildcards.arm, wildcards.fraction, wildcards.replicate]
+
+
+def run_facts(wildcards):
+    """Which run it is, for its checkpoint."""
+    facts = ("arm", "target", "fraction", "replicate")
+    return as_json({fact: getattr(run_of(wildcards), fact) for fact in facts})
 
 
 def arm_of(wildcards):
@@ -316,6 +332,12 @@ def arm_training(wildcards):
     return as_json(arm_of(wildcards).training.plain())
 
 
+def arm_unlabelled(wildcards):
+    """How a run uses the training images outside its subset, as a flag."""
+    used = arm_of(wildcards).recipe.unlabelled
+    return flag("--unlabelled", as_json(used.plain()) if used.method != "off" else None)
+
+
 def weights_file(backbone):
     """One file per source, so that the demo's random weights never replace ImageNet's."""
     declared = CONFIG.backbones[backbone]
@@ -362,33 +384,3 @@ def encoder_checkpoints(wildcards):
 
 def arm_encoders(wildcards):
     return as_json([choice.plain() for choice in arm_of(wildcards).recipe.encoders])
-
-
-def masked_images(dataset, use):
-    """The masked images, only where they are used: else a change of masks must not rerun the model."""
-    return f"<results>/masked/{dataset}.npy" if use != "off" else []
-
-
-def masked_table(dataset, use):
-    return f"<results>/masked/{dataset}.csv" if use != "off" else []
-
-
-def arm_masks(wildcards):
-    return arm_of(wildcards).recipe.masks
-
-
-def arm_test_masks(wildcards):
-    """Of arms whose training images are replaced; those of others have no effect, and rerun nothing."""
-    return TEST_MASKS if arm_masks(wildcards) == "replace" else "off"
-
-
-def arm_masked_images(wildcards):
-    return masked_images(TARGET, arm_masks(wildcards))
-
-
-def arm_masked_table(wildcards):
-    return masked_table(TARGET, arm_masks(wildcards))
-
-
-def masked_flag(wildcards, input):
-    return flag("--masked", input.masked)

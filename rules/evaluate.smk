@@ -78,7 +78,12 @@ rule compare:
             "<results>/images/{external}_index.csv", external=EXTERNAL
         ),
     output:
-        comparisons="<results>/comparisons.csv",
+        comparisons=shown(
+            "<results>/comparisons.csv",
+            "comparisons",
+            "Tables",
+            shows="arms beside baselines",
+        ),
     log:
         "<logs>/compare/comparisons.log",
     benchmark:
@@ -153,7 +158,12 @@ rule label_efficiency:
             "<results>/images/{external}_index.csv", external=EXTERNAL
         ),
     output:
-        efficiency="<results>/label_efficiency.csv",
+        efficiency=shown(
+            "<results>/label_efficiency.csv",
+            "label_efficiency",
+            "Tables",
+            shows="labels saved",
+        ),
     log:
         "<logs>/label_efficiency/label_efficiency.log",
     benchmark:
@@ -190,7 +200,12 @@ rule spread:
         library=library_of("spread"),
         predictions=files_of(CROSSED, "predictions"),
     output:
-        spread="<results>/spread.csv",
+        spread=shown(
+            "<results>/spread.csv",
+            "spread",
+            "Tables",
+            shows="what spreads runs",
+        ),
     log:
         "<logs>/spread/spread.log",
     benchmark:
@@ -220,8 +235,14 @@ rule collect_costs:
         records=files_of(TABLED, "records", "json"),
         crossed_records=files_of(CROSSED, "records", "json"),
         pretrained_records=collect("<results>/records/{model}.json", model=PRETRAINED),
+        mask_records=mask_records,
     output:
-        costs="<results>/costs.csv",
+        costs=shown(
+            "<results>/costs.csv",
+            "costs",
+            "Costs",
+            shows="each training",
+        ),
     log:
         "<logs>/collect_costs/costs.log",
     benchmark:
@@ -235,11 +256,13 @@ rule collect_costs:
         results=results_folder,
         benchmarks=benchmarks_folder,
         pretrained=PRETRAINED,
+        mask_records=mask_records_flag,
     shell:
         "python {input.script:q}"
         " --results {params.results:q}"
         " --benchmarks {params.benchmarks:q}"
         " --runs {input.runs:q}"
         " --pretrained {params.pretrained}"
+        " {params.mask_records}"
         " --costs {output.costs:q}"
         " > {log:q} 2>&1"

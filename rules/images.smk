@@ -217,7 +217,12 @@ rule apply_masks:
     output:
         masked="<results>/masked/{dataset}.npy",
         table="<results>/masked/{dataset}.csv",
-        contact_sheet="<results>/masked/{dataset}_contact_sheet.png",
+        contact_sheet=shown(
+            "<results>/masked/{dataset}_contact_sheet.png",
+            "masked",
+            "Data",
+            shows="masks of {dataset}",
+        ),
     log:
         "<logs>/apply_masks/{dataset}.log",
     benchmark:

@@ -19,9 +19,10 @@ def networks_to_check():
             continue
         for place, choice in enumerate(arm.recipe.encoders):
             key = f"arms.{arm.name}.encoders.{place}.trained"
-            entries.append(
-                (key, choice.encoder, choice.encoder, {"trained": choice.trained})
-            )
+            asked = {"trained": choice.trained}
+            if arm.recipe.predicted_masks == "channel":
+                asked["mask_channel"] = True
+            entries.append((key, choice.encoder, choice.encoder, asked))
     for name in dict.fromkeys(DECLARED_AS.values()):
         entry = CONFIG.pretraining[name]
         for asked in ("trained", "node"):
@@ -73,9 +74,11 @@ def cache_masked_table(wildcards):
 
 
 def cache_images_flags(wildcards, input):
-    """Which images, and in which views: training draws them, test images are taken as they are."""
+    """Which images, and in which views: training draws them, test images are taken as they are, or as arms ask for."""
     part = wildcards.part.removesuffix("_grouped")
-    drawn = wildcards.views.split("+") if part != "test" else []
+    wanted = {arm.training.test_views for arm in EXPERIMENT.arms.values()}
+    test_views = "all" if part in ("all", "test") and "all" in wanted else "one"
+    drawn = wildcards.views.split("+") if part != "test" or test_views == "all" else []
     flags = {
         "--test": part in ("all", "test"),
         "--train": part == "all",
@@ -89,6 +92,7 @@ def cache_images_flags(wildcards, input):
             *(name for name, given in flags.items() if given),
             " ".join(["--subsets", *map(shlex.quote, input.subsets)]),
             f"--rotation {'right_angles' if 'turns' in drawn else 'none'}",
+            f"--test-views {test_views}",
         ]
     )
 
@@ -119,8 +123,10 @@ def cached_pixels(masks, part):
 def arm_features(wildcards):
     """What the frozen blocks of an arm's encoders make of its images, computed once."""
     arm = arm_of(wildcards)
-    if CONFIG.compute.feature_cache == "off" or arm.training.rotation == "any":
+    if CONFIG.compute.feature_cache == "off" or arm.training.changes_pixels:
         return []
+    if arm.recipe.predicted_masks != "off":
+        return []  # every subset has masks, and so pixels, of its own
     views = ["flips"] if arm.training.flips else []
     views += ["turns"] if arm.training.rotation == "right_angles" else []
     names = [
@@ -142,12 +148,15 @@ def features_flag(wildcards, input):
 def pretraining_inputs(name):
     """The files that a pretraining reads, by the flag of its script that takes them."""
     entry, found = PRETRAINING[name], {}
-    dataset = getattr(entry, "dataset", None)
-    if dataset:
-        found["index"] = index_of(dataset)
-        found["images"] = f"<results>/images/{dataset}.npy"
+    datasets = entry.own_datasets()
+    if isinstance(entry, OnSeveralSets):
+        found["indexes"] = [index_of(dataset) for dataset in datasets]
+        found["images"] = [f"<results>/images/{dataset}.npy" for dataset in datasets]
+    elif datasets:
+        found["index"] = index_of(entry.dataset)
+        found["images"] = f"<results>/images/{entry.dataset}.npy"
     if getattr(entry, "masks", "off") != "off":
-        found["masked"] = masked_images(dataset, entry.masks)
+        found["masked"] = masked_images(entry.dataset, entry.masks)
     for key, gives in entry.starts.items():
         below = getattr(entry, key)
         if below and gives in ("encoder", "backbone"):
@@ -164,12 +173,9 @@ def pretraining_inputs(name):
 def pretraining_tables(name):
     """The tables beside the arrays."""
     entry = PRETRAINING[name]
-    dataset = getattr(entry, "dataset", None)
-    if not dataset:
-        return []
-    tables = [f"<results>/images/{dataset}.csv"]
+    tables = [f"<results>/images/{dataset}.csv" for dataset in entry.own_datasets()]
     if getattr(entry, "masks", "off") != "off":
-        tables.append(masked_table(dataset, entry.masks))
+        tables.append(masked_table(entry.dataset, entry.masks))
     return tables
 
 
@@ -185,15 +191,32 @@ def pretraining_options(name):
     words = entry.options()
     if isinstance(entry, Supervised) and not entry.labels:
         words += ["--classes", as_json(CONFIG.datasets[entry.dataset].classes)]
+    if isinstance(entry, OnSeveralSets):
+        words += several_sets_options(entry)
     if isinstance(entry, Trained):
         settings = PRETRAINING_SETTINGS[name].plain(*entry.ignores)
         words += ["--training", as_json(settings), "--seed", entry.seed]
         words += ["--resize", CONFIG.images.resize]
+        words += ["--unfinished", unfinished_state(name)]
     if entry.runs_network:
         compute = CONFIG.compute
         words += ["--device", compute.device, "--precision", compute.precision]
         words += ["--threads", compute.threads]
     return " ".join(shlex.quote(str(word)) for word in words)
+
+
+def several_sets_options(entry):
+    """Classes of the sets whose labels may be used: never of the target. And whose the pseudo-labels are."""
+    classes = {
+        dataset: CONFIG.datasets[dataset].classes
+        for dataset in entry.own_datasets()
+        if dataset != TARGET and CONFIG.datasets[dataset].classes
+    }
+    words = ["--classes", as_json(classes)]
+    labels = getattr(entry, "labels", None)
+    if labels:
+        words += ["--labelled", dataset_of(CONFIG, DECLARED_AS[labels])]
+    return words
 
 
 def pretraining_files(name):
@@ -203,9 +226,18 @@ def pretraining_files(name):
     def flags(wildcards, input, output):
         paths = [(key, input[key]) for key in read]
         paths += [(key, output[key]) for key in written]
-        return " ".join(flag(f"--{key.replace('_', '-')}", path) for key, path in paths)
+        return " ".join(
+            files_flag(f"--{key.replace('_', '-')}", path) for key, path in paths
+        )
 
     return flags
+
+
+def files_flag(name, paths):
+    """The flag of one file, or of a list of files."""
+    if isinstance(paths, str):
+        return flag(name, paths)
+    return " ".join([name, *map(shlex.quote, paths)])
 
 
 def true_types(dataset):
@@ -242,6 +274,33 @@ def cluster_qualities(wildcards):
 
 def starts():
     return {name: CONFIG.backbones[name].weights for name in EXPERIMENT.backbones}
+
+
+def licences():
+    declared = {name: CONFIG.backbones[name].licence for name in EXPERIMENT.backbones}
+    return {name: licence for name, licence in declared.items() if licence}
+
+
+def arm_title(wildcards):
+    return EXPERIMENT.arms[wildcards.arm].title
+
+
+def arm_licences(wildcards):
+    """Of the weights that an arm's encoders come from, through their whole chains; empty where none is declared."""
+    found = set().union(
+        *(
+            backbones_behind(CONFIG, choice.encoder)
+            for choice in arm_of(wildcards).recipe.encoders
+        )
+    )
+    declared = {name: CONFIG.backbones[name] for name in sorted(found)}
+    return as_json(
+        {
+            name: backbone.licence
+            or ("none, random weights" if backbone.weights == "random" else "")
+            for name, backbone in declared.items()
+        }
+    )
 
 
 def leakage_policy(wildcards):

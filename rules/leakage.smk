@@ -22,7 +22,12 @@ rule audit_leakage:
         pairs="<results>/leakage/pairs.csv",
         compared="<results>/leakage/compared.csv",
         report="<results>/leakage/leakage.md",
-        thumbnails="<results>/leakage/thumbnails.png",
+        thumbnails=shown(
+            "<results>/leakage/thumbnails.png",
+            "copies",
+            "Data",
+            shows="images that sets share",
+        ),
     log:
         "<logs>/audit_leakage/audit_leakage.log",
     benchmark:
@@ -100,7 +105,12 @@ rule report_data:
         masked=collect("<results>/masked/{dataset}.csv", dataset=MASKED),
         leakage="<results>/leakage/check_leakage.csv",
     output:
-        table="<results>/data.csv",
+        table=shown(
+            "<results>/data.csv",
+            "data",
+            "Data",
+            shows="what became of the raw files",
+        ),
         report="<results>/data.md",
     log:
         "<logs>/report_data/data.log",

@@ -12,10 +12,16 @@ rule summarize:
         spread="<results>/spread.csv",
         costs="<results>/costs.csv",
         cluster_quality=cluster_qualities,
+        mask_scores=mask_scores,
         leakage="<results>/leakage/check_leakage.csv",
         data="<results>/data.md",
     output:
-        summary="<results>/summary.csv",
+        summary=shown(
+            "<results>/summary.csv",
+            "summary",
+            "Tables",
+            shows="every metric",
+        ),
         readable="<results>/summary.md",
     log:
         "<logs>/summarize/summary.log",
@@ -39,9 +45,12 @@ rule summarize:
         subsets=CONFIG.subsets.source,
         pretraining_seeds=CONFIG.experiment.pretraining_seeds,
         test_masks=TEST_MASKS,
+        predicted_masks=mask_scores_flags,
         target_title=as_is(CONFIG.datasets[TARGET].title or TARGET),
         tables=as_is(as_json(tables_of_pretrained())),
         starts=as_is(as_json(starts())),
+        licences=as_is(as_json(licences())),
+        transductive=transductive_arms(CONFIG, EXPERIMENT.recipes),
         synthetic="--synthetic" if SYNTHETIC else "",
     shell:
         "python {input.script:q}"
@@ -56,6 +65,8 @@ rule summarize:
         " --target-title={params.target_title:q}"
         " --tables {params.tables:q}"
         " --starts {params.starts:q}"
+        " --licences {params.licences:q}"
+        " --transductive {params.transductive}"
         " --reported {params.reported:q}"
         " --titles {params.titles:q}"
         " --decimals {params.decimals}"
@@ -66,6 +77,7 @@ rule summarize:
         " --subsets {params.subsets}"
         " --pretraining-seeds {params.pretraining_seeds}"
         " --test-masks {params.test_masks}"
+        " {params.predicted_masks}"
         " {params.synthetic}"
         " --summary {output.summary:q}"
         " --readable {output.readable:q}"
@@ -118,7 +130,12 @@ rule plot_curves:
         library=library_of("plot_curves"),
         histories=figure_histories,
     output:
-        figure="<results>/figures/{figure}.png",
+        figure=shown(
+            "<results>/figures/{figure}.png",
+            "curves",
+            "Learning curves",
+            figure="{figure}",
+        ),
     log:
         "<logs>/plot_curves/{figure}.log",
     benchmark:
@@ -151,7 +168,12 @@ rule plot_label_efficiency:
         labels="<results>/labels.csv",
     output:
         figure="<results>/figures/label_efficiency.png",
-        vector="<results>/figures/label_efficiency.svg",
+        vector=shown(
+            "<results>/figures/label_efficiency.svg",
+            "label_efficiency_figure",
+            "Answer",
+            shows="scores by labels",
+        ),
     log:
         "<logs>/plot_label_efficiency/label_efficiency.log",
     benchmark:
@@ -187,7 +209,12 @@ rule plot_confusion:
         library=library_of("plot_confusion"),
         confusion="<results>/metrics/confusion.csv",
     output:
-        figure="<results>/figures/confusion/{arm}.png",
+        figure=shown(
+            "<results>/figures/confusion/{arm}.png",
+            "confusion",
+            "Confusion matrices",
+            arm="{arm}",
+        ),
     log:
         "<logs>/plot_confusion/{arm}.log",
     benchmark:
@@ -211,6 +238,72 @@ rule plot_confusion:
         " > {log:q} 2>&1"
 
 
+rule report:
+    input:
+        script=script_of("report"),
+        library=library_of("report"),
+        templates=PAGE_TEMPLATES,
+        runs="<results>/runs.csv",
+        metrics="<results>/metrics/evaluate.csv",
+        confusion="<results>/metrics/confusion.csv",
+        comparisons="<results>/comparisons.csv",
+        label_efficiency="<results>/label_efficiency.csv",
+        labels="<results>/labels.csv",
+        spread="<results>/spread.csv",
+        costs="<results>/costs.csv",
+        provenance="<results>/provenance.json",
+        cluster_quality=cluster_qualities,
+        mask_scores=mask_scores,
+        leakage="<results>/leakage/check_leakage.csv",
+        compared="<results>/leakage/compared.csv",
+        slide_only="<results>/leakage/slide_only.csv",
+        data=data_set_files("index.csv", "problems.csv", "left_out.csv", "reading.json"),
+        masked=collect("<results>/masked/{dataset}.csv", dataset=MASKED),
+        histories=files_of(TABLED, "history"),
+        predictions=files_of(TABLED, "predictions"),
+        records=files_of(TABLED, "records", "json"),
+        errors="<results>/report/errors.json",
+        pictures="<results>/report/pictures.json",
+    output:
+        page=shown(
+            "<results>/report.html",
+            "page",
+            "Answer",
+            shows="the whole report",
+        ),
+    log:
+        "<logs>/report/report.log",
+    benchmark:
+        "<benchmarks>/report/report.tsv"
+    container:
+        TOOLS_IMAGE
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        results=results_folder,
+        target=TARGET,
+        datasets=[*DATASETS, *EXTERNAL],
+        masked=MASKED,
+        external=EXTERNAL,
+        settings=as_is(as_json(summary_settings())),
+        tables=as_is(as_json(tables_of_pretrained())),
+        recipes=as_is(as_json(recipes())),
+    shell:
+        "python {input.script:q}"
+        " --results {params.results:q}"
+        " --target {params.target}"
+        " --datasets {params.datasets}"
+        " --masked {params.masked}"
+        " --external {params.external}"
+        " --settings {params.settings:q}"
+        " --tables {params.tables:q}"
+        " --recipes {params.recipes:q}"
+        " --mask-scores {input.mask_scores:q}"
+        " --page {output.page:q}"
+        " > {log:q} 2>&1"
+
+
 # Last, so that every other step has written its benchmark file.
 rule summarize_benchmarks:
     input:
@@ -220,8 +313,14 @@ rule summarize_benchmarks:
         figures=collect("<results>/figures/{figure}.png", figure=FIGURES),
         label_efficiency=LABEL_EFFICIENCY_FIGURES,
         confusion=collect("<results>/figures/confusion/{arm}.png", arm=ARMS),
+        page="<results>/report.html",
     output:
-        "<results>/benchmarks.csv",
+        shown(
+            "<results>/benchmarks.csv",
+            "benchmarks",
+            "Costs",
+            shows="each step",
+        ),
     log:
         "<logs>/summarize_benchmarks/summarize_benchmarks.log",
     benchmark:

@@ -1,8 +1,20 @@
-# What is looked at before the first job, and what is said and tidied behind the last one. No rules here.
+# What is looked at before the first job, told while jobs run, and said and tidied behind the last one. No rules here.
+import functools
+import time
+
 from fewlabels.core.fingerprints import config_hash, scripts_hash
 from fewlabels.core.verdict import read_verdict
+from fewlabels.workflow.closing import failure_lines, success_lines
+from fewlabels.workflow.disk_needs import check_results_disk, full_disk_lines
+from fewlabels.workflow.failed_runs import FailedRuns, tolerate, try_again
 from fewlabels.workflow.heeded import put_back_heeded
+from fewlabels.workflow.leaving import leave_when_asked
+from fewlabels.workflow.leftovers import remove_leftovers
+from fewlabels.workflow.locks import clear_dead, write_down, write_locks
+from fewlabels.workflow.machine_checks import check_device
 from fewlabels.workflow.outdated import outdate_all, outdate_tables, remove_states
+from fewlabels.workflow.progress import Snapshot, Step
+from fewlabels.workflow.progress_reporter import TOLD_EVERY, Reporter
 from fewlabels.workflow.results_owner import (
     WorkingCopy,
     check_owner,
@@ -10,46 +22,21 @@ from fewlabels.workflow.results_owner import (
     write_owner,
 )
 from fewlabels.workflow.slurm_states import report_every_end
-from fewlabels.workflow.start_checks import check_places, check_true_types
+from fewlabels.workflow.start_checks import check_inputs
 
 
-def check_at_start():
-    """What is wrong with folders and tables of the user's is said before the first job."""
-    own = [name for name in [*DATASETS, *EXTERNAL] if not is_drawn(name)]
-    read = {
-        f"{section_of(name)}.folder": folder_of(name)
-        for name in own
-        if not layout_of(name).table
-    }
-    if CONFIG.subsets.source == "given":
-        read |= {
-            f"subsets.given.{fraction}": os.path.join(data_root(), folder)
-            for fraction, folder in CONFIG.subsets.given.items()
-            if fraction in FRACTIONS
-        }
-    written = {
+def folders_written():
+    """Key of the config -> folder that the workflow writes to."""
+    return {
         f"pathvars.{name}": workflow.pathvars.apply(path)
         for name, path in config["pathvars"].items()
     }
-    check_places(written, read)
-    for name in dict.fromkeys(DECLARED_AS.values()):
-        dataset = dataset_of(CONFIG, name)
-        table = CONFIG.datasets[dataset].true_types
-        clusters = isinstance(CONFIG.pretraining[name], Cluster)
-        if clusters and dataset in own and table:
-            if os.path.isdir(folder_of(dataset)):
-                key, layout = f"datasets.{dataset}.true_types", layout_of(dataset)
-                unknown = check_true_types(key, table, folder_of(dataset), layout)
-                if unknown:
-                    print(
-                        f"warning: {table} ({key}) has {len(unknown)} ids that are no image's, such as '{unknown[0]}'",
-                        file=sys.stderr,
-                    )
 
 
 if workflow.is_main_process:
     try:
-        check_at_start()
+        for line in check_inputs(RAW_DATA, EXPERIMENT, folders_written()):
+            print(f"warning: {line}", file=sys.stderr)
     except UserError as error:
         sys.exit(f"error: {error}")
 
@@ -72,19 +59,132 @@ def say(line):
         print(line, file=sys.stderr)
 
 
+# Before Snakemake looks for locks: who runs here, and who ran.
+if workflow.is_main_process:
+    for line in clear_dead(Path.cwd()):
+        say(line)
+    try:
+        OWNER = write_down(Path.cwd())
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+FAILED_RUNS = FailedRuns(
+    Path(pathvar("results")),
+    RUNS,
+    CONFIG.experiment.failed_runs,
+    CONFIG.datasets[TARGET].classes,
+)
+if workflow.is_main_process:
+    tolerate(FAILED_RUNS, say)
+    try_again(FAILED_RUNS)
+
+
+def step_of(job):
+    """What is told of a job."""
+    log = str(job.log[0]) if job.log else ""
+    benchmark = str(job.benchmark) if job.benchmark else ""
+    below = folders_written()["pathvars.benchmarks"]
+    parts = (
+        Path(os.path.relpath(benchmark, below)).with_suffix("").parts
+        if benchmark
+        else ()
+    )
+    return Step(job.rule.name, "/".join(parts[1:]), log, benchmark)
+
+
+def single_jobs(jobs):
+    """Jobs, those of groups one by one."""
+    for job in jobs:
+        yield from job.jobs if job.is_group() else [job]
+
+
+def places():
+    """How many jobs may run at a time."""
+    limit = workflow.resource_settings.nodes
+    if limit is not None:
+        return limit
+    places = max(1, (workflow.resource_settings.cores or 1) // THREADS)
+    # Snakemake gives a value that is None where there is no limit.
+    gpus = workflow.global_resources.get("gpu").value if GPU else None
+    return min(places, max(1, gpus)) if gpus else places
+
+
+def look_at_run():
+    """What the run is at; called beside Snakemake's own work, so that it takes copies."""
+    dag, scheduler = workflow.dag, workflow.scheduler
+    running = set(single_jobs(list(scheduler.running))) if scheduler else set()
+    left = [job for job in PLANNED if not dag.finished(job)]
+    return Snapshot(
+        time.time(),
+        STARTED[0],
+        len(PLANNED),
+        len(PLANNED) - len(left),
+        [step_of(job) for job in left if job in running],
+        [step_of(job) for job in left if job not in running],
+        at_once=places(),
+    )
+
+
+# Of this run, as soon as it begins: its jobs but the target rule, and when that was.
+PLANNED, STARTED = [], []
+REPORTER = Reporter(
+    look_at_run,
+    Path(pathvar("results")),
+    say,
+    TOLD_EVERY["terminal" if sys.stderr.isatty() else "file"],
+)
+
+
+def check_machine():
+    """What a job would stop at hours later is said now; a cluster's nodes are other machines."""
+    results = Path(pathvar("results"))
+    findings = [check_results_disk(EXPERIMENT, RAW_DATA, results)]
+    if workflow.resource_settings.nodes is None:
+        findings.append(check_device(CONFIG.compute.device, visible_gpus()))
+    for finding in findings:
+        if finding.level == "warning":
+            say(f"warning: {finding.message}")
+        if finding.level == "fault":
+            sys.exit(f"error: {finding.message}")
+
+
+def in_one_line(step):
+    """Have the faults that a user can mend end the run in one line."""
+
+    @functools.wraps(step)
+    def run():
+        try:
+            step()
+        except UserError as error:
+            sys.exit(f"error: {error}")
+
+    return run
+
+
+@in_one_line
 def begin_run():
     """Before the first job: whose the results are, what they were, and what the jobs need not find out again."""
     if workflow.touch:
         return
+    leave_when_asked(workflow.scheduler.exit_gracefully)
+    write_locks(Path.cwd(), OWNER, workflow.persistence._lockfile)
     results = Path(pathvar("results"))
+    # They may be what fills the disk.
+    remove_leftovers(results, [*(run.name for run in RUNS), *PRETRAINING])
+    check_machine()
     planned = [job for job in workflow.dag.jobs if workflow.dag.needrun(job)]
     say(outdate_tables(results, {Path(file) for job in planned for file in job.output}))
     write_owner(pathvar("results"), WORKING_COPY, MADE_BY)
     CONTENTS.save()
+    PLANNED.extend(job for job in planned if not job.rule.norun)
+    STARTED.append(time.time())
+    REPORTER.start()
 
 
+@in_one_line
 def end_run():
-    """After the last job, if all went well: what was made of which images."""
+    """After the last job, if all went well: what was made of which images, and what to open."""
     if workflow.touch:
         return
     results = Path(pathvar("results"))
@@ -99,6 +199,11 @@ def end_run():
     if data_report.is_file() and data_report in workflow_files():
         lines = data_report.read_text(encoding="utf-8").splitlines()
         say("\n".join(["", *lines[:25]]))
+    last = REPORTER.end("done")
+    took = last.time - last.started
+    resources = Path(pathvar("resources"))
+    made = workflow_files()
+    say("\n".join(success_lines(results, resources, made, last.done, took)))
 
 
 def fail_run():
@@ -108,9 +213,22 @@ def fail_run():
         for job in workflow.dag.jobs
         if job.rule.name == "heed_verdict"
     }
-    put_back_heeded(pathvar("results"))
-    if any(os.path.isfile(file) and read_verdict(file) for file in verdicts):
-        say(outdate_all(Path(pathvar("results"))))
+    try:
+        if any(os.path.isfile(file) and read_verdict(file) for file in verdicts):
+            say(outdate_all(Path(pathvar("results"))))
+        put_back_heeded(pathvar("results"))
+    except OSError as error:
+        # A full disk, say. The next run puts them back before anything else.
+        say(f"warning: {error}")
+    last = REPORTER.end("failed")
+    failed = [step_of(job) for job in single_jobs(workflow.scheduler.failed)]
+    command = ["snakemake", *sys.argv[1:]]
+    say("\n".join(failure_lines(failed, last.done, last.jobs, command)))
+    say(
+        "\n".join(
+            full_disk_lines([Path(pathvar("results")), Path(pathvar("resources"))])
+        )
+    )
 
 
 def workflow_files():

@@ -16,6 +16,7 @@ import numpy as np
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import atomic_path, read_csv, write_csv
+from fewlabels.data.mapped_arrays import new_array
 from fewlabels.data.pictures import COLUMNS, open_pictures, table_of
 from fewlabels.reporting.figures import contact_sheet
 
@@ -74,9 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
         *(len(rows), len(applied), empty, arguments.empty),
     )
     with atomic_path(arguments.masked) as temporary:
-        masked = np.lib.format.open_memmap(
-            temporary, mode="w+", dtype=np.uint8, shape=(len(applied), *images.arrays[0].shape[1:])
-        )
+        masked = new_array(temporary, (len(applied), *images.arrays[0].shape[1:]), np.uint8)
         for place, name in enumerate(applied):
             masked[place] = apply_mask(
                 images.arrays[0][images.row_of[name, "plain"]],

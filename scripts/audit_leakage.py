@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fewlabels.audit.duplicates import Thumbnails, thumbnails
-from fewlabels.audit.judgement import within
+from fewlabels.audit.judgement import copies_to_look_at
 from fewlabels.audit.leakage import (
     COLUMNS,
     COMPARED_COLUMNS,
@@ -105,11 +105,7 @@ def run(arguments: argparse.Namespace) -> None:
     write_csv(arguments.compared, COMPARED_COLUMNS, numbers)
     report = leakage_report(compared, rows, numbers, arguments.distance, arguments.correlation)
     write_text(arguments.report, report)
-    # Across sets first, copies within the training images last: these are no leak to the test.
-    shown = sorted(
-        (row for row in rows if row.get("first_id")),
-        key=lambda row: (within(row), row["second_split"] == "train"),
-    )[:SHEET_PAIRS]
+    shown = copies_to_look_at(rows, SHEET_PAIRS)
     pair_sheet(
         arguments.thumbnails,
         [

@@ -1,9 +1,10 @@
 """Compute what the frozen blocks of one encoder make of some images, once for all runs that share them.
 
 Writes an array (.npy) with every view that training can draw (flips and right angles: 8) of the training images, the
-test images as they are, with --masked the masked copies of the training images, and with --masked-test those of the
-test images, too; and a JSON header beside it. Where the array would be larger than --budget-gb, or the network can't be
-cut behind its frozen blocks, both say so by being empty, and training computes the same on the fly.
+test images as they are (--test-views all: in these views, too), with --masked the masked copies of the training images,
+and with --masked-test those of the test images, too; and a JSON header beside it. Where the array would be larger than
+--budget-gb, or the network can't be cut behind its frozen blocks, both say so by being empty, and training computes the
+same on the fly.
 """
 
 import argparse
@@ -40,6 +41,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--test", action="store_true", help="the test images")
     parser.add_argument(
         "--masked-test", action="store_true", help="and their masked copies, out of --masked"
+    )
+    parser.add_argument(
+        "--test-views",
+        choices=["one", "all"],
+        default="one",
+        help="of the test images; all: as of the training images",
     )
     parser.add_argument("--train", action="store_true", help="all training images")
     parser.add_argument(
@@ -111,7 +118,7 @@ def run(arguments: argparse.Namespace) -> None:
         last_block=block or "",
         dtype=str(runtime.precision).removeprefix("torch."),
         pictures=[
-            (name, kind, drawn if trained else [0])
+            (name, kind, drawn if trained or arguments.test_views == "all" else [0])
             for name, trained in choose_images(arguments)
             for kind in ("plain", "masked")
             if kind == "plain" or trained or arguments.masked_test

@@ -3,7 +3,8 @@
 Writes a CSV with one row per training:
   model, fraction, replicate, seconds, images_per_second, device, peak_memory_mb, peak_gpu_mb, job_seconds,
   job_memory_mb
-replicate is a seed, or <subset seed>x<initialisation seed> of a crossed run. seconds is the script's own wall time,
+replicate is a seed, or <subset seed>x<initialisation seed> of a crossed run; the model `predicted_masks` is the network
+that predicts masks from those of the subset, with its predictions of all images. seconds is the script's own wall time,
 peak_memory_mb its process's, peak_gpu_mb what it held on the GPU at most; job_seconds and job_memory_mb (resident
 memory) are those of the whole job as Snakemake saw it. Empty where nothing tells. All of it differs between equal runs.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import write_csv
-from fewlabels.core.run_sheet import read_run_sheet
+from fewlabels.core.run_sheet import PREDICTED_MASKS, read_run_sheet
 
 Row = dict[str, object]
 
@@ -33,6 +34,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--benchmarks", required=True, help="folder of Snakemake's benchmark files")
     parser.add_argument("--runs", required=True, help="CSV of list_runs")
     parser.add_argument("--pretrained", nargs="*", default=[], help="models without fraction")
+    parser.add_argument(
+        "--mask-records", nargs="*", default=[], help="records of predict_masks, below the results"
+    )
     parser.add_argument("--costs", required=True, help="CSV to write")
     return parser
 
@@ -46,18 +50,25 @@ def benchmark(path: Path) -> Row:
     return {}
 
 
+def read_record(path: Path) -> Row:
+    """What a script wrote of its run.
+
+    Raises:
+        UserError: it is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: no readable record ({error}): delete it and run again") from None
+
+
 def cost(record_path: Path, benchmark_path: Path, **names: str) -> Row:
     """One training's row.
 
     Raises:
         UserError: its record is missing or no JSON.
     """
-    try:
-        record = json.loads(record_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{record_path}: no readable record ({error}): delete it and run again"
-        ) from None
+    record = read_record(record_path)
     known = ("seconds", "images_per_second", "device", "peak_memory_mb", "peak_gpu_mb")
     return {**names, **{key: record.get(key) for key in known}, **benchmark(benchmark_path)}
 
@@ -80,6 +91,13 @@ def run(arguments: argparse.Namespace) -> None:
         )
         for name in arguments.pretrained
     ]
+    for path in map(Path, arguments.mask_records):
+        below = path.relative_to(results / "records" / PREDICTED_MASKS).with_suffix(".tsv")
+        record = read_record(path)
+        names = {key: str(record[key]) for key in ("fraction", "replicate")}
+        rows.append(
+            cost(path, benchmarks / "predict_masks" / below, model=PREDICTED_MASKS, **names)
+        )
     write_csv(arguments.costs, COLUMNS, rows)
 
 

@@ -6,6 +6,8 @@ brier), replicate=mean, and one per replicate:
   replicates, units, effective_units, images
                                      sizes; a unit is a slide, or an image of which none is known; effective: of
                                      units of unequal size, how many equal ones they are worth
+                                     replicates: pairs of runs; where some diverged or failed, the whole ones, without
+                                     their mean: state says how many are missing, and the replicate's row why
   difference, low, high, error, critical
                                      arm minus baseline (in points; nll and brier as they are), its interval of the
                                      level 1 - alpha, standard error and critical value, from replicates and test
@@ -41,8 +43,9 @@ from fewlabels.statistics.comparison import (
     difference_rows,
     measure,
     obstacle,
+    rows_beside_lost,
 )
-from fewlabels.statistics.evaluation import Row
+from fewlabels.statistics.evaluation import Row, not_lost
 from fewlabels.statistics.predictions import add_test_set_arguments, test_set_groups
 from fewlabels.statistics.scored_runs import (
     Cells,
@@ -116,10 +119,12 @@ class Family:
             reason = obstacle(mine, other) if same_seeds else "seeds differ: not compared"
             if reason:
                 found = Comparison({"state": reason})
+                if same_seeds and len(not_lost([*mine, *other])) < len([*mine, *other]):
+                    rows = rows_beside_lost(mine, other, replicates, metric)
+                    found.row["replicates"] = sum("difference" in row for row in rows)
+                    single += [common | row for row in rows]
             else:
-                arms, baselines = (
-                    [scored for scored in side if scored is not None] for side in (mine, other)
-                )
+                arms, baselines = not_lost(mine), not_lost(other)
                 training = self.trained_on.of(arm, fraction)
                 found = compare(arms, baselines, metric, shared_pool(training, self.pool))
                 first = first_of.setdefault((arm, training.hashes), found)

@@ -4,7 +4,7 @@ Reads the lists of training images and the histories of the runs. Writes a CSV w
   arm, fraction, replicate, labels, smallest_class, smallest_class_labels, steps, subset, state
 labels: training images with their label, without those held out for validation; masked copies are no further labels.
 smallest_class: the class with the fewest of them (of several the first by name), and their number.
-steps: optimiser steps up to the last evaluated epoch; 0 with a state where a run diverged before the first.
+steps: optimiser steps up to the last evaluated epoch; 0 with a state where a run diverged or failed before the first.
 subset: names the set of training images; runs with equal ones were trained on the same images.
 """
 
@@ -24,7 +24,7 @@ COLUMNS = [
     *("arm", "fraction", "replicate", "labels", "smallest_class", "smallest_class_labels"),
     *("steps", "subset", "state"),
 ]
-DIVERGED = "diverged before the first evaluation"
+NOT_EVALUATED = "diverged or failed before the first evaluation"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -63,7 +63,7 @@ def labels_of(path: Path) -> dict[str, object]:
 def steps_of(path: Path) -> dict[str, object]:
     """The columns that tell of a history."""
     history = read_csv(path)
-    return {"steps": int(history[-1]["steps"])} if history else {"steps": 0, "state": DIVERGED}
+    return {"steps": int(history[-1]["steps"])} if history else {"steps": 0, "state": NOT_EVALUATED}
 
 
 def run(arguments: argparse.Namespace) -> None:

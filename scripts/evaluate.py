@@ -20,7 +20,8 @@ Writes a CSV with one row per model and metric:
              all others but calibration_error and what is scaled
              of a mean: combined_images or combined_groups: replicates and test images together, of accuracy, macro_f1,
              balanced_accuracy (Wilson's form), mcc, kappa, nll, brier (t); wilson, wilson_groups: of one run's accuracy
-  state      why a value is missing (diverged, no validation predictions, ...), or, beside a value:
+  state      why a value is missing (diverged, failed: and the last line of its log, no validation predictions, ...),
+             or, beside a value:
              no interval: ...               fewer than 10 test images of a class that the metric hangs on, fewer than 20
                                             units to resample or 5 to take a mean over, no spread, ...
              outlier among replicates       accuracy beyond Tukey's outer fences of five replicates or more
@@ -155,10 +156,11 @@ class Evaluation:
             UserError: its predictions or history are missing, or the history alone is empty.
         """
         predictions = read_predictions(model.predictions)
-        scored = None if predictions.diverged else score(predictions, groups)
+        found = predictions.lost or score(predictions, groups)
+        scored = found if isinstance(found, Scored) else None
         validation = self.validation(model)
         common = model.place | {"selection": self.selection if model.validation else "last"}
-        rows = prediction_rows(scored, predictions.classes, validation, self.settings)
+        rows = prediction_rows(found, predictions.classes, validation, self.settings)
         if scored and validation and validation.diverged:
             # Without images, though the run is complete.
             common["selection"] = "last"
@@ -173,12 +175,10 @@ class Evaluation:
                 raise UserError(
                     f"{model.history} is empty: delete it and the predictions, run again"
                 )
-            self.add_history(common | {"selection": "best_test"}, scored, history)
+            self.add_history(common | {"selection": "best_test"}, found, history)
 
-    def add_history(
-        self, common: Row, scored: Scored | None, history: list[dict[str, str]]
-    ) -> None:
-        images = scored.images if scored else None
+    def add_history(self, common: Row, scored: Scored | str, history: list[dict[str, str]]) -> None:
+        images = scored.images if isinstance(scored, Scored) else None
         self.rows += [{**common, "n": images, **row} for row in history_rows(scored, history)]
 
     def validation(self, model: Model) -> Predictions | None:

@@ -10,7 +10,7 @@ larger than --size are decoded at reduced scale.
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from fewlabels.core.errors import UserError
 from fewlabels.core.files import atomic_path, read_csv, write_csv
 from fewlabels.data.content_hashes import add_content_arguments, check_content
 from fewlabels.data.images import UnusableImageError, decode_square, make_mask_square
-from fewlabels.data.intensities import FULL_RANGE, Intensities
+from fewlabels.data.intensities import FULL_RANGE, Intensities, read_intensities
 from fewlabels.data.layouts import Layout
 from fewlabels.data.mask_reading import MaskReading
 from fewlabels.data.masks import decode_mask
@@ -86,17 +86,10 @@ def readings(path: str) -> tuple[MaskReading | None, Intensities]:
     Raises:
         UserError: the file does not exist.
     """
-    if not Path(path).is_file():
-        raise UserError(f"{path} does not exist: run the rule that writes it first")
-    found = json.loads(Path(path).read_text(encoding="utf-8"))
-    masks = found["masks"] and {
-        key: found["masks"][key] for key in MaskReading.model_fields if key in found["masks"]
-    }
-    intensities = found["intensities"]
-    return (
-        MaskReading(**masks) if masks else None,
-        Intensities(**intensities) if intensities else FULL_RANGE,
-    )
+    intensities = read_intensities(path) or FULL_RANGE
+    masks = json.loads(Path(path).read_text(encoding="utf-8"))["masks"]
+    known = {key: masks[key] for key in MaskReading.model_fields if key in masks} if masks else None
+    return MaskReading(**known) if known else None, intensities
 
 
 def pack(
@@ -126,15 +119,24 @@ def pack(
         np.lib.format.write_array_header_1_0(handle, description)
         for start in range(0, len(rows), CHUNK * threads):
             chunk = rows[start : start + CHUNK * threads]
-            try:
-                for picture in pool.map(decode, chunk):
-                    handle.write(picture.tobytes())
-            except (UnusableImageError, OSError) as error:
-                raise UserError(
-                    f"{output}: a file changed since index_images read it ({error}): "
-                    "run again with --forcerun index_images"
-                ) from error
+            for picture in decoded(pool.map(decode, chunk), output):
+                handle.write(picture.tobytes())
             progress.update(len(chunk))
+
+
+def decoded(pictures: Iterable[np.ndarray], output: str) -> Iterator[np.ndarray]:
+    """Pictures as they are decoded.
+
+    Raises:
+        UserError: a file changed since it was indexed.
+    """
+    try:
+        yield from pictures
+    except (UnusableImageError, OSError) as error:
+        raise UserError(
+            f"{output}: a file changed since index_images read it ({error}): "
+            "run again with --forcerun index_images"
+        ) from error
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,19 +1,25 @@
 """Predict an external test set with one trained classifier.
 
-The images were packed as the training images were; they have no masks, whatever the arm was trained with.
-Writes one row per image: id, label, predicted, p_<class>.
+The images were packed as the training images were; they have no masks, whatever the arm was trained with. Of a
+classifier that sees images through predicted masks, the network of its subset (--mask-network) predicts theirs, too.
+Writes one row per image: id, label, predicted, p_<class>. Of a classifier whose training failed, no image, but why.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
+from fewlabels.core.failed_runs import FailedRunError
 from fewlabels.core.files import read_csv
-from fewlabels.data.pictures import open_pictures
+from fewlabels.core.settings import TrainingSettings
+from fewlabels.data.pictures import Pictures, open_pictures
 from fewlabels.networks.checkpoints import load_classifier
 from fewlabels.training import run_files
-from fewlabels.training.runtime import add_compute_arguments, start
+from fewlabels.training.masked_pixels import MaskView, held_in_memory
+from fewlabels.training.runtime import Runtime, add_compute_arguments, start
+from fewlabels.training.segmentation import load_unet, predict_masks
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -21,15 +27,47 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", required=True, help=".pt of train_classifier")
     parser.add_argument("--index", required=True, help="CSV of index_images")
     parser.add_argument("--images", required=True, help=".npy of pack_images")
+    parser.add_argument("--mask-network", help=".pt of predict_masks, if predicted masks are used")
     add_compute_arguments(parser)
     parser.add_argument("--predictions", required=True, help="CSV to write")
     return parser
 
 
+def external_view(
+    arguments: argparse.Namespace,
+    metadata: Mapping[str, Any],
+    ids: Sequence[str],
+    source: Pictures,
+    runtime: Runtime,
+) -> MaskView | None:
+    """How the classifier sees images through predicted masks; None where it does not.
+
+    Raises:
+        UserError: it does, and the network of masks was not given, or the other way round.
+    """
+    seen = metadata.get("predicted_masks")
+    if bool(seen) != bool(arguments.mask_network):
+        raise UserError(
+            f"{arguments.checkpoint} {'needs' if seen else 'takes no'} --mask-network: its arm sees images "
+            f"{'through predicted masks' if seen else 'plain'}"
+        )
+    if not seen:
+        return None
+    network, settings = load_unet(arguments.mask_network)
+    runtime.place(network)
+    pixels = source.rows([(name, "plain") for name in ids])
+    masks = held_in_memory(ids, predict_masks(network, pixels, settings.size, runtime))
+    return MaskView(masks, seen["use"], seen["crop_margin"])
+
+
 def run(arguments: argparse.Namespace) -> None:
     runtime = start(arguments.device, arguments.precision, arguments.threads)
     source = open_pictures([arguments.images])
-    model, metadata = load_classifier(arguments.checkpoint)
+    try:
+        model, metadata = load_classifier(arguments.checkpoint)
+    except FailedRunError as error:
+        error.failure.write_predictions(arguments.predictions)
+        return
     if metadata["image_size"] != source.size:
         raise UserError(
             f"{arguments.checkpoint} takes images of {metadata['image_size']} pixels, "
@@ -39,7 +77,11 @@ def run(arguments: argparse.Namespace) -> None:
     classes = metadata["classes"]
     test_set = None
     if metadata.get("state") != "diverged":
-        test_set = run_files.select(samples, classes, source, "off", runtime)
+        settings = TrainingSettings(**metadata["training"])
+        view = external_view(
+            arguments, metadata, [sample.id for sample in samples], source, runtime
+        )
+        test_set = run_files.select(samples, classes, source, "off", runtime, settings, view)
     runtime.place(model)
     ids = [sample.id for sample in samples]
     run_files.write_predictions(arguments.predictions, ids, test_set, classes, model, runtime)

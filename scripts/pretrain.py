@@ -22,6 +22,7 @@ def build_parser(method: str | None = None) -> argparse.ArgumentParser:
         parser = make_parser(module.__doc__)
         parser.prog = f"pretrain.py {method}"
         module.add_arguments(parser)
+        parser.set_defaults(method=method)
         return parser
     methods = [f"{name:<14}{section.__doc__}" for name, section in METHODS.items()]
     parser = make_parser("\n".join([__doc__, "", *methods]))
@@ -39,9 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if method is None:
         build_parser().parse_args(words[:1] or ["--help"])
         return 2
-    parser = build_parser(method)
-    parser.set_defaults(method=method)
-    return run_script(run, parser, words[1:])
+    return run_script(run, build_parser(method), words[1:])
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from fewlabels.core.fractions import fraction_text
 from fewlabels.core.run_sheet import Run, cells, crossed, read_run_sheet
 from fewlabels.statistics.crossed import CrossedSpread, crossed_spread
 from fewlabels.statistics.evaluation import Row, score
-from fewlabels.statistics.predictions import read_predictions
+from fewlabels.statistics.predictions import lost_runs, read_predictions
 
 METRICS = ("accuracy", "macro_f1")
 COLUMNS = [
@@ -79,8 +79,7 @@ def rows_of(results: Path, grid: Sequence[Sequence[Run]], alpha: float) -> list[
     runs = [read_predictions(results / run.path("predictions")) for row in grid for run in row]
     common: Row = {"arm": first.arm, "fraction": first.fraction}
     common |= {"subsets": size, "initialisations": size}
-    if lost := sum(run.diverged for run in runs):
-        state = f"{lost} of {len(runs)} diverged"
+    if state := lost_runs([run.lost for run in runs]):
         return [{**common, "metric": metric, "state": state} for metric in METRICS]
     scored = [score(run, {}) for run in runs]
     rows = []

@@ -4,7 +4,7 @@ summary.csv has the columns table, arm, fraction, replicate, selection, metric, 
 verdict, state, test_set:
   table      1: the target's classifiers and baselines; 2, 3, ...: the pretrained classifiers of --tables, in that order
   replicate  a seed, or mean, median, iqm (interquartile mean), minimum: over all replicates; without value where one
-             was diverged
+             diverged or failed
   selection  last: the last epoch, no choice made on the test set (validation: the epoch that is best on validation
              images); best_test: the best epoch on the test set, as published
   value      per cent, but for nll, brier, temperature, epoch and the clusters' own metrics
@@ -28,9 +28,12 @@ from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv, write_csv, write_text
 from fewlabels.reporting.copies import copies_in_training
 from fewlabels.reporting.data_report import bullets
+from fewlabels.reporting.mask_notes import TEST_MASKS
+from fewlabels.reporting.summary_costs import costs_table
 from fewlabels.reporting.summary_data import PretrainedTable, SummarySettings, Tables
 from fewlabels.reporting.summary_efficiency import efficiency_parts
-from fewlabels.reporting.summary_notes import ABOUT, POOLS, TEST_MASKS, notes
+from fewlabels.reporting.summary_failures import failed_runs_table
+from fewlabels.reporting.summary_notes import ABOUT, POOLS, notes
 from fewlabels.reporting.summary_tables import (
     COLUMNS,
     METRIC_NAMES,
@@ -83,7 +86,19 @@ def build_parser() -> argparse.ArgumentParser:
         "--test-masks", choices=TEST_MASKS, default="off", help="what test images get"
     )
     parser.add_argument(
+        "--mask-scores", nargs="*", default=[], help="CSVs of predict_masks, if arms use its masks"
+    )
+    parser.add_argument(
+        "--predicted-mask-arms", nargs="*", default=[], help="the arms that use its masks"
+    )
+    parser.add_argument(
         "--starts", type=json.loads, default={}, help="JSON: backbone -> source of its weights"
+    )
+    parser.add_argument(
+        "--licences", type=json.loads, default={}, help="JSON: backbone -> licence of its weights"
+    )
+    parser.add_argument(
+        "--transductive", nargs="*", default=[], help="arms whose encoders saw test images"
     )
     parser.add_argument("--synthetic", action="store_true", help="the images are synthetic")
     parser.add_argument("--summary", required=True, help="CSV to write")
@@ -111,7 +126,7 @@ def pretrained_parts(tables: Tables, settings: SummarySettings) -> list[str]:
     for table in tables.pretrained:
         parts += [
             f"## Table {tables.table_of[table.name]}: {markdown_text(table.title)}",
-            model_table(tables, table.name, settings),
+            model_table(tables, table.name, settings).markdown(),
         ]
         clusters = ", ".join(
             f"{row['metric'].replace('_', ' ')} {row['value']}" for row in table.quality
@@ -123,9 +138,15 @@ def pretrained_parts(tables: Tables, settings: SummarySettings) -> list[str]:
 def readable(tables: Tables, settings: SummarySettings, data: str) -> str:
     """The summary in Markdown; ``data``: the Markdown of report_data, with a heading of the first level."""
     titles = [
-        f"- `{arm}`: {markdown_text(settings.titles[arm])}"
+        f"- {settings.marked(arm)}: {markdown_text(settings.titles[arm])}"
         for arm in tables.arms
         if arm in settings.titles
+    ]
+    more = [
+        failed_runs_table(tables),
+        replicates_table(tables, settings),
+        spread_table(tables, settings),
+        costs_table(tables),
     ]
     parts = [
         "# Summary",
@@ -133,11 +154,10 @@ def readable(tables: Tables, settings: SummarySettings, data: str) -> str:
         bullets(f"**{line}**" for line in copies_in_training(tables.leakage)),
         *efficiency_parts(tables, settings),
         f"## Table 1: {markdown_text(settings.target_title)}, by share of the training labels",
-        table_1(tables, settings),
+        table_1(tables, settings).markdown(),
         "\n".join(titles),
         "\n".join(f"- {line}" for line in notes(tables, settings)),
-        *replicates_table(tables, settings),
-        *spread_table(tables, settings),
+        *(table.markdown() for table in more if table),
         *pretrained_parts(tables, settings),
         f"#{data.strip()}",
         "More metrics, single runs and external test sets: `summary.csv`; tests: `comparisons.csv` and "
@@ -157,6 +177,7 @@ def run(arguments: argparse.Namespace) -> None:
         [pretrained_table(entry) for entry in arguments.tables],
         read_csv(arguments.leakage),
         arguments.primary,
+        [row for path in arguments.mask_scores for row in read_csv(path)],
     )
     keys = [field.name for field in fields(SummarySettings)]
     settings = SummarySettings(**{key: getattr(arguments, key) for key in keys})

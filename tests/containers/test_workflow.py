@@ -80,6 +80,7 @@ def test_images_outside_the_working_folder_are_seen(folder, outside, layout):
         json.dumps(
             {
                 **{"target": "cells", "datasets": {"cells": cells}},
+                **{"problems": {"path_outside": "warn"}},
                 **{"pathvars": {"results": f"results/{layout}"}, "experiment": {"arms": ["lite"]}},
             }
         )

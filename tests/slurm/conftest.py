@@ -1,6 +1,7 @@
 """A real SLURM of one node, started for these tests and stopped after them."""
 
 import pytest
+from heeded_signals import heeded_signals  # noqa: F401 (a fixture for all tests)
 from machines import REPOSITORY, checked, make_images, reason_to_skip, run
 
 

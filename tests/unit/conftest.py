@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import SIDE, Prepared, call, prepare, write_labelled
+from heeded_signals import heeded_signals  # noqa: F401 (a fixture for all tests)
 
 from fewlabels.core.files import write_csv
 from fewlabels.data.pictures import COLUMNS, table_rows

@@ -1,18 +1,26 @@
 """Views of an image: exact where they can be, drawn by a generator, with nothing added."""
 
+import json
 import math
 
 import pytest
 import torch
+from builders import TRAINING
+from torchvision.transforms.v2 import functional as v2
 
+from fewlabels.core.settings import TrainingSettings
 from fewlabels.training.augmentation import (
     VIEWS,
     apply_views,
     augment,
     draw_views,
+    jitter_colours,
     possible_views,
+    predicted_views,
     rotate_any,
 )
+
+SETTINGS = TrainingSettings.from_json(json.dumps(TRAINING))
 
 #: An image without any symmetry.
 IMAGE = torch.arange(3 * 4 * 4, dtype=torch.uint8).reshape(3, 4, 4) * 5
@@ -23,6 +31,10 @@ FLIPS = [IMAGE, IMAGE.flip(1), IMAGE.flip(2), IMAGE.flip(1).flip(2)]
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def chosen(**changes) -> TrainingSettings:
+    return SETTINGS.model_copy(update=changes)
 
 
 def batch(count: int) -> torch.Tensor:
@@ -59,8 +71,13 @@ def test_a_view_is_a_flip_and_then_quarter_turns(view):
 @pytest.mark.parametrize("rotation", ["none", "right_angles"])
 def test_possible_views_are_those_that_are_drawn(flips, rotation):
     drawn = draw_views(500, flips, rotation, generator())
-    assert sorted(set(drawn.tolist())) == possible_views(flips, rotation)
-    assert possible_views(flips, "any") is None
+    exact = {"flips": flips, "rotation": rotation}
+    possible = possible_views(chosen(**exact))
+    assert sorted(set(drawn.tolist())) == possible
+    assert predicted_views(chosen(**exact, test_views="all")) == possible
+    assert predicted_views(chosen(**exact)) == [0]
+    assert possible_views(chosen(**exact | {"rotation": "any"})) is None
+    assert possible_views(chosen(**exact, colour_jitter=0.1)) is None
 
 
 @pytest.mark.parametrize(
@@ -75,7 +92,7 @@ def test_views_are_exact_and_equally_frequent(action, views):
 
 
 def test_flips_and_right_angles_keep_every_pixel():
-    drawn = augment(batch(50), True, "right_angles", generator())
+    drawn = augment(batch(50), chosen(flips=True, rotation="right_angles"), generator())
     expected = (IMAGE.float() / 255).flatten(1).sort(1).values
     for view in drawn:
         assert torch.equal(view.flatten(1).sort(1).values, expected)
@@ -90,13 +107,16 @@ def test_images_of_one_batch_are_drawn_apart():
 
 @pytest.mark.parametrize("rotation", ["none", "right_angles", "any"])
 def test_a_generator_fixes_the_views(rotation):
-    one, same, other = (augment(batch(30), True, rotation, generator(seed)) for seed in (1, 1, 2))
+    one, same, other = (
+        augment(batch(30), chosen(flips=True, rotation=rotation), generator(seed))
+        for seed in (1, 1, 2)
+    )
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
 
 
 def test_without_augmentation_pixels_are_scaled_only():
-    images = augment(batch(3), False, "none", generator())
+    images = augment(batch(3), chosen(flips=False, rotation="none"), generator())
     assert images.dtype == torch.float32
     assert torch.equal(images, batch(3).float() / 255)
 
@@ -105,7 +125,7 @@ def test_without_augmentation_pixels_are_scaled_only():
     ("flips", "rotation", "views"), [(True, "none", FLIPS), (False, "right_angles", QUARTERS)]
 )
 def test_settings_choose_the_views(flips, rotation, views):
-    drawn = augment(batch(100), flips, rotation, generator())
+    drawn = augment(batch(100), chosen(flips=flips, rotation=rotation), generator())
     assert min(times_of(drawn, [view.float() / 255 for view in views])) > 0
 
 
@@ -131,3 +151,26 @@ def test_rotation_leaves_no_dark_corners():
     torch.testing.assert_close(
         rotate_any(torch.ones(20, 3, 8, 8), generator()), torch.ones(20, 3, 8, 8)
     )
+
+
+def test_colours_are_changed_as_torchvision_changes_them():
+    """Each image by factors of its own, drawn within the strength."""
+    images = torch.rand(6, 3, 9, 9, generator=generator())
+    found = jitter_colours(images, 0.4, generator(3))
+    factors = 1 + 0.4 * (2 * torch.rand((3, 6), generator=generator(3)) - 1)
+    assert len(set(factors.flatten().tolist())) == 18
+    assert 0.6 < factors.min() < 0.8 and 1.2 < factors.max() < 1.4
+    for image, changed, (brightness, contrast, saturation) in zip(
+        images, found, factors.T.tolist(), strict=True
+    ):
+        expected = v2.adjust_brightness(image, brightness)
+        expected = v2.adjust_contrast(expected, contrast)
+        expected = v2.adjust_saturation(expected, saturation)
+        torch.testing.assert_close(changed, expected, rtol=0, atol=1e-3)
+    assert torch.equal(jitter_colours(images, 0, generator()).sub(images).abs() < 1e-6, images > -1)
+
+
+def test_colours_of_training_are_changed_where_asked_for():
+    plain = augment(batch(20), chosen(flips=False, rotation="none"), generator())
+    drawn = augment(batch(20), chosen(flips=False, rotation="none", colour_jitter=0.3), generator())
+    assert (drawn - plain).abs().amax((1, 2, 3)).min() > 0.01

@@ -147,6 +147,17 @@ def test_the_views_that_training_draws(options, wbc_data, tmp_path):
         assert [found for *_, found in open_activations(path).header.pictures] == [views] * 2
 
 
+@pytest.mark.parametrize(("asked", "views"), [("one", [0]), ("all", [0, 1, 2, 3])])
+def test_test_images_in_as_many_views_as_are_asked_for(
+    options, wbc_data, checkpoints, tmp_path, asked, views
+):
+    given = {"test": True, "rotation": "right_angles", "test_views": asked}
+    files = {"checkpoint": checkpoints["small"], "trained": [], "features": tmp_path / "a.npy"}
+    assert call("cache_features", **options | given | files) == 0
+    header = open_activations(tmp_path / "a.npy").header
+    assert [found for *_, found in header.pictures] == [views] * len(wbc_data.rows("test"))
+
+
 def test_subsets_alone_and_each_of_their_images_once(options, wbc_data, tmp_path):
     names = [row["id"] for row in wbc_data.rows("train")]
     paths = [tmp_path / "one.csv", tmp_path / "other.csv"]

@@ -1,5 +1,7 @@
 """A mistake of the user is one line and exit code 1; a defect keeps its traceback."""
 
+import errno
+
 import pytest
 
 from fewlabels.core.cli import make_parser, run_script
@@ -32,11 +34,35 @@ def test_user_error_is_one_line_and_exit_code_1(capsys, message):
     assert captured.err == f"error: {message.replace(chr(10), ' ')}\n"
 
 
-def test_a_defect_is_not_hidden():
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 1 bytes"
+        ),
+        RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+        RuntimeError("can't start new thread"),
+    ],
+)
+def test_memory_that_ran_out_is_one_line_and_exit_code_1(capsys, error):
     def fail(_):
-        raise ZeroDivisionError
+        raise error
 
-    with pytest.raises(ZeroDivisionError):
+    assert run_script(fail, parser(), ["--number", "3"]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: the memory ran out: give the job more (mem_mb")
+
+
+@pytest.mark.parametrize(
+    "defect", [ZeroDivisionError(), RuntimeError("shapes differ"), OSError(errno.ENOENT, "no file")]
+)
+def test_a_defect_is_not_hidden(defect):
+    def fail(_):
+        raise defect
+
+    with pytest.raises(type(defect)):
         run_script(fail, parser(), ["--number", "3"])
 
 

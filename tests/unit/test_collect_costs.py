@@ -57,6 +57,17 @@ def test_crossed_runs_cost_too(options, tmp_path):
     assert rows[3]["seconds"] == "4"
 
 
+def test_networks_of_masks_cost_too(options, tmp_path):
+    path = tmp_path / "records/predicted_masks/replicate2/cells_10.json"
+    write(path, '{"seconds": 7.5, "device": "cpu", "fraction": "10", "replicate": "2"}')
+    below = "b/predict_masks/replicate2/cells_10.tsv"
+    write(tmp_path / below, "s\th:m:s\tmax_rss\n8.5\t0:00:08\t99.5\n")
+    assert call("collect_costs", **options, mask_records=[path]) == 0
+    last = read_csv(options["costs"])[-1]
+    expected = ["predicted_masks", "10", "2", "7.5", "", "cpu", "", "", "8.5", "99.5"]
+    assert list(last.values()) == expected
+
+
 @pytest.mark.parametrize("content", [None, "half a rec"])
 def test_a_missing_or_broken_record_is_one_line(options, capsys, tmp_path, content):
     path = tmp_path / "records/replicate2/one_cells_1.json"

@@ -70,8 +70,7 @@ def test_one_row_per_arm_fraction_and_metric_and_those_of_replicates(options):
     rows = rows_of(options)
     assert list(dict.fromkeys(row["metric"] for row in rows)) == METRICS
     assert len([row for row in rows if row["replicate"] == "mean"]) == 2 * 2 * 6
-    # The diverged one has no rows of replicates.
-    assert len([row for row in rows if row["replicate"] != "mean"]) == (2 * 2 - 1) * 6 * 3
+    assert len([row for row in rows if row["replicate"] != "mean"]) == 2 * 2 * 6 * 3
     assert {row["baseline"] for row in rows} == {"base"}
 
 
@@ -192,8 +191,12 @@ def test_a_table_of_labels_of_other_runs_is_refused(options, tmp_path, capsys):
 
 
 def test_a_diverged_run_leaves_no_verdict(options):
-    (row,) = rows_of(options, arm="mad", metric="accuracy", fraction="1")
+    row, *pairs = rows_of(options, arm="mad", metric="accuracy", fraction="1")
     assert (row["state"], row["verdict"], row["difference"]) == ("1 of 3 diverged", "", "")
+    # The pairs that are whole are there, one by one, and the missing one is named.
+    assert row["replicates"] == "2"
+    assert [pair["state"] for pair in pairs] == ["", "diverged", ""]
+    assert [bool(pair["difference"]) for pair in pairs] == [True, False, True]
 
 
 def test_arms_of_another_split_have_a_baseline_of_their_own(options, tmp_path):

@@ -235,8 +235,8 @@ def test_a_metric_that_a_run_lacks_is_not_compared():
 def test_runs_that_cannot_be_compared():
     one, other = run("1" * 30), run("1" * 31)
     assert obstacle([one, one], [one, one]) == ""
-    assert obstacle([one, None], [one, one]) == "1 of 2 diverged"
-    assert obstacle([one, one], [None, None]) == "2 of 2 diverged of the baseline"
+    assert obstacle([one, "diverged"], [one, one]) == "1 of 2 diverged"
+    assert obstacle([one, one], ["diverged"] * 2) == "2 of 2 diverged of the baseline"
     assert "test images differ" in obstacle([one], [other])
     row = {"state": "1 of 2 diverged"}
     decide([Comparison(row)], 0.05, 1.0)

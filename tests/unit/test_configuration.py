@@ -28,11 +28,11 @@ def text_of(path: str) -> str:
     return (REPOSITORY / path).read_text(encoding="utf-8")
 
 
-#: Overlays that are laid over another one, as their first lines say.
+#: Overlays that are laid over others, in this order, as their first lines say.
 ON_TOP_OF = {
-    path: match[1]
+    path: re.findall(r"overlays/\w+\.yaml", match[1])
     for path in OVERLAYS
-    if (match := re.search(r"^# Overlay of .* on top of (\S+\.yaml):", text_of(path), re.M))
+    if (match := re.search(r"^# Overlay of .* on top of ([^:]+):", text_of(path), re.M))
 }
 
 
@@ -42,8 +42,7 @@ def test_the_config_is_valid():
 
 @pytest.mark.parametrize("path", OVERLAYS)
 def test_overlays_are_valid(path):
-    below = [ON_TOP_OF[path]] if path in ON_TOP_OF else []
-    overlays = [*map(text_of, [*below, path])]
+    overlays = [*map(text_of, [*ON_TOP_OF.get(path, []), path])]
     experiment = plan(*overlays)
     asked = [yaml.safe_load(text).get("experiment", {}).get("arms") for text in overlays]
     [*_, arms] = [CONFIG["experiment"]["arms"], *filter(None, asked)]
@@ -53,8 +52,9 @@ def test_overlays_are_valid(path):
 
 def test_overlays_were_found():
     assert len(OVERLAYS) >= 11
-    assert len(ON_TOP_OF) >= 2
-    assert set(ON_TOP_OF.values()) < set(OVERLAYS)
+    assert len(ON_TOP_OF) >= 4
+    assert all(ON_TOP_OF.values())
+    assert {below for names in ON_TOP_OF.values() for below in names} < set(OVERLAYS)
 
 
 @pytest.mark.parametrize(

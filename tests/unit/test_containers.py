@@ -1,9 +1,12 @@
 import re
 import shutil
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.utils import canonicalize_name
 
 from fewlabels.core.errors import UserError
 from fewlabels.workflow import containers
@@ -61,6 +64,18 @@ def test_definitions_pin_their_docker_base_and_name_no_mirror():
         text = (REPOSITORY / f"containers/{image}.def").read_text(encoding="utf-8")
         assert re.search(r"^ +FROM=\w+@sha256:[0-9a-f]{64}$", text, re.M)
         assert not re.search(r"https?://(?!github\.com/)", text)
+
+
+@pytest.mark.parametrize("image", containers.IMAGES)
+def test_what_the_test_of_an_image_imports_is_in_its_lock(image):
+    definition = (REPOSITORY / f"containers/{image}.def").read_text(encoding="utf-8")
+    [imports] = re.findall(r"python -c 'import ([^;]+);", definition)
+    modules = {name.split(".")[0] for name in imports.split(", ")} - sys.stdlib_module_names
+    distributions = {
+        canonicalize_name(name) for module in modules for name in packages_distributions()[module]
+    }
+    assert len(distributions) > 5
+    assert distributions <= set(versions(f"{image}.lock"))
 
 
 @pytest.mark.parametrize("source", ["containers/tools.def", "envs/tools.lock"])

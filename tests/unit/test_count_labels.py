@@ -112,7 +112,14 @@ def test_equal_training_images_have_one_name(options, tmp_path):
 def test_a_run_that_diverged_at_once_made_no_step(options, tmp_path):
     write_history(tmp_path / "history/replicate2/two_cells_100.csv", [])
     rows = found(options, "arm", "fraction", "replicate", "steps", "state", "labels")
-    assert rows[5] == ("two", "100", "2", "0", "diverged before the first evaluation", "12")
+    assert rows[5] == (
+        "two",
+        "100",
+        "2",
+        "0",
+        "diverged or failed before the first evaluation",
+        "12",
+    )
     assert {row[4] for row in rows[:5] + rows[6:]} == {""}
 
 

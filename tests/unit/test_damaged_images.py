@@ -9,7 +9,7 @@ import pytest
 from builders import picture
 from PIL import Image, TiffImagePlugin
 
-from fewlabels.data.damage import DamagedImageError, UnusableImageError
+from fewlabels.data.damage import DamagedImageError, UnreadableFileError, UnusableImageError
 from fewlabels.data.images import decode_image, read_image
 from fewlabels.data.masks import read_mask
 
@@ -273,3 +273,42 @@ def test_many_strips_and_tiles(tmp_path):
     image.save(tmp_path / "image.tif", compression="jpeg", tiffinfo={278: 16})
     assert len(strips((tmp_path / "image.tif").read_bytes())) > 1
     assert read_image(tmp_path / "image.tif", 50).width == 70
+
+
+@pytest.mark.parametrize("kind", [b"IHD\n", b"\r\n\x1a\n", b"a\x1b[2"])
+def test_a_chunk_of_any_name_is_told_in_one_line(tmp_path, kind):
+    path = tmp_path / "cell.png"
+    path.write_bytes(PNG[:8] + struct.pack(">I", 0) + kind + b"none" + PNG[8:])
+    with pytest.raises(DamagedImageError) as told:
+        read_image(path, 1)
+    assert str(told.value).isprintable()
+    assert kind.hex() in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("raised", "words"),
+    [
+        (PermissionError(13, "Permission denied"), "cannot be read (Permission denied)"),
+        (OSError(5, "Input/output error"), "cannot be read (Input/output error)"),
+        (MemoryError(), "memory ran out"),
+    ],
+)
+def test_what_the_system_says_is_no_fault_of_the_file(tmp_path, monkeypatch, raised, words):
+    path = tmp_path / "cell.png"
+    path.write_bytes(PNG)
+
+    def refuse(self, mode):
+        raise raised
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    for read in (read_image, read_mask, decode_image):
+        with pytest.raises(UnreadableFileError) as told:
+            read(path, 1)
+        assert words in str(told.value)
+        assert str(path) in str(told.value)
+
+
+def test_a_missing_file_is_a_fault_of_the_data_set(tmp_path):
+    (tmp_path / "cell.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(UnusableImageError, match="cannot be decoded"):
+        read_image(tmp_path / "cell.png", 1)

@@ -11,13 +11,23 @@ from builders import REPOSITORY, SCRIPTS
 from fewlabels.workflow.dependencies import modules_of
 
 FOLDER = REPOSITORY / "scripts"
+#: Script -> modules that it imports within a function, when it comes to them.
+LATE = {
+    "doctor": [
+        f"fewlabels.workflow.{name}"
+        for name in ("disk_needs", "experiment", "given_config", "input_checks", "raw_data")
+    ],
+    "train_classifier": ["fewlabels.training.light_classifiers"],
+}
 PROGRAM = """
 import importlib, json, sys
-loaded = {}
-for script in sys.argv[1:]:
+loaded, late = {}, json.loads(sys.argv[1])
+for script in sys.argv[2:]:
     for name in [name for name in sys.modules if name.split(".")[0] == "fewlabels"]:
         del sys.modules[name]
     importlib.import_module(script)
+    for name in late.get(script, []):
+        importlib.import_module(name)
     loaded[script] = sorted(
         module.__file__ for name, module in sys.modules.items() if name.split(".")[0] == "fewlabels"
     )
@@ -29,7 +39,7 @@ print(json.dumps(loaded))
 def loaded() -> dict[str, list[str]]:
     """Script -> files of the library that Python loads for it, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *SCRIPTS],
+        [sys.executable, "-c", PROGRAM, json.dumps(LATE), *SCRIPTS],
         env={**os.environ, "PYTHONPATH": str(FOLDER)},
         capture_output=True,
         text=True,

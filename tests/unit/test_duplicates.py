@@ -110,13 +110,15 @@ def test_the_eight_views_differ():
     assert len({view.tobytes() for view in dihedral_views(picture)}) == len(VIEWS) == 8
 
 
-def test_hashes_are_those_of_imagehash(cells):
-    pictures = thumbnails(packed(cells[:2]))
-    first, second = perceptual_hashes(pictures)
-    expected = imagehash.phash(Image.fromarray(pictures[0])) - imagehash.phash(
-        Image.fromarray(pictures[1])
-    )
-    assert np.bitwise_count(first ^ second) == expected > 0
+def test_hashes_are_those_of_imagehash(cells, monkeypatch):
+    """Bit for bit, over several blocks of pictures."""
+    monkeypatch.setattr("fewlabels.audit.duplicates.CHUNK", 50)
+    noise = np.random.default_rng(2).integers(0, 256, (120, 32, 32, 3), dtype=np.uint8)
+    pictures = np.concatenate([thumbnails(packed(cells)), noise])
+    found = np.unpackbits(perceptual_hashes(pictures).view(np.uint8)).reshape(-1, 8, 8)
+    expected = [imagehash.phash(Image.fromarray(picture)).hash for picture in pictures]
+    np.testing.assert_array_equal(found, expected)
+    assert len({bits.tobytes() for bits in found}) == len(pictures)
 
 
 def test_near_hashes_block_by_block(monkeypatch):
@@ -126,6 +128,35 @@ def test_near_hashes_block_by_block(monkeypatch):
     second = np.array([0b0011, 0], np.uint64)
     found = [np.stack(block, 1).tolist() for block in near_hashes(first, second, 2)]
     assert list(chain(*found)) == [[0, 0, 1], [2, 0, 2], [2, 1, 0]]
+
+
+@pytest.mark.parametrize("distance", [0, 3, 6, 9])
+def test_near_hashes_of_many_are_those_of_a_comparison_of_all(distance, monkeypatch):
+    """Hashes at random, and crowds of some that are near, as blank images have: none is missed, none named twice."""
+    draws = np.random.default_rng(distance)
+    first = draws.integers(0, 2**63, 9000, dtype=np.uint64) * np.uint64(2)
+    for _ in range(12):
+        first[: len(first) // 2] ^= np.uint64(1) << draws.integers(0, 64, 4500).astype(np.uint64)
+    first[:300] = first[0] ^ (np.uint64(1) << draws.integers(0, 64, 300).astype(np.uint64))
+    second = np.concatenate([first[200:400], first[5000:5100], first[-200:]])
+    second[::3] ^= np.uint64(0b1011 << 14)
+    second[1::3] ^= np.uint64(0b10100001 << 56)
+    bits = np.bitwise_count(second[:, None] ^ first[None, :])
+    other, one = np.nonzero(bits <= distance)
+    monkeypatch.setattr("fewlabels.audit.duplicates.BLOCK", 5000)
+    monkeypatch.delattr("fewlabels.audit.duplicates._near_of_all")
+    blocks = list(near_hashes(first, second, distance))
+    assert len(blocks) > 3
+    found = [np.concatenate(part).tolist() for part in zip(*blocks, strict=True)]
+    assert found == [one.tolist(), other.tolist(), bits[other, one].tolist()]
+
+
+def test_only_wanted_images_are_looked_for(cells):
+    pair = Thumbnails(thumbnails(packed(cells))), Thumbnails(thumbnails(packed(cells)))
+    wanted = np.arange(len(cells)) % 2 == 0
+    found = near_duplicates(*pair, DISTANCE, CORRELATION, wanted)
+    assert found == near_duplicates(*pair, DISTANCE, CORRELATION)[::2]
+    assert len(found) == len(cells) // 2
 
 
 def test_standardised_pictures_give_correlations_without_the_colour_of_the_whole(cells):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from builders import call, failure, write_index, write_run, write_sheet
 
+from fewlabels.core.failed_runs import Failure
 from fewlabels.core.files import read_csv, write_csv
 from fewlabels.core.run_sheet import Run
 
@@ -173,6 +174,22 @@ def test_a_diverged_run_is_never_averaged_away(options, tmp_path):
     assert len(means) == LAST + 3
     assert {(row["value"], row["low"], row["state"]) for row in means} == {
         ("", "", "1 of 2 diverged")
+    }
+    assert only(options, **FIRST, metric="mcc")["value"]
+
+
+def test_a_failed_run_has_the_last_line_of_its_log_for_a_state(options, tmp_path):
+    reason = "error: no room, at all"
+    path = tmp_path / "predictions/replicate7/one_cells_0.5.csv"
+    Failure(reason, tuple(sorted({*LABELS})), 3).write_predictions(path)
+    (tmp_path / "history/replicate7/one_cells_0.5.csv").write_text("epoch,test_accuracy\n")
+    assert call("evaluate", **options) == 0
+    failed = rows_of(options, arm="one", fraction="0.5", replicate="7")
+    assert len(failed) == LAST + 3
+    assert {(row["value"], row["state"]) for row in failed} == {("", f"failed: {reason}")}
+    means = rows_of(options, arm="one", fraction="0.5", replicate="mean")
+    assert {(row["value"], row["low"], row["state"]) for row in means} == {
+        ("", "", "1 of 2 failed")
     }
     assert only(options, **FIRST, metric="mcc")["value"]
 

@@ -248,6 +248,41 @@ def test_a_mistake_in_settings_of_training_names_the_section_that_has_it(overlay
 @pytest.mark.parametrize(
     ("overlay", "parts"),
     [
+        ("arms: {resnet: {preset: fewLabel}}", ["arms.resnet.preset", "'fewLabels'"]),
+        (
+            "{training: {presets: {mine: {epochz: 3}}}, arms: {resnet: {preset: mine}}}",
+            ["'epochz'", "training.presets.mine", "did you mean 'epochs'?"],
+        ),
+        (
+            "arms: {resnet: {unlabelled: {method: mean_teacher}}}",
+            ["arms.resnet.unlabelled", "averaging: ema"],
+        ),
+        (
+            "arms: {resnet: {unlabelled: {method: mean_teachr}}}",
+            ["arms.resnet.unlabelled.method", "did you mean 'mean_teacher'?"],
+        ),
+    ],
+)
+def test_a_mistake_in_a_preset_or_the_use_of_unlabelled_images(overlay, parts):
+    check_complaint(overlay, parts)
+
+
+def test_a_preset_stands_between_the_settings_of_all_arms_and_the_arms_own():
+    overlay = """
+training:
+  classification: {epochs: 7, batch_size: 21, learning_rate: 0.5}
+  presets: {mine: {batch_size: 22, learning_rate: 0.25}}
+arms: {resnet: {preset: mine, training: {learning_rate: 0.125}}}
+"""
+    found = plan_experiment(load(overlay)).arms
+    chosen = [found[name].training for name in ("resnet", "combinedNet")]
+    values = [(one.epochs, one.batch_size, one.learning_rate) for one in chosen]
+    assert values == [(7, 22, 0.125), (7, 21, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("overlay", "parts"),
+    [
         (
             "pretraining: {resnet_cam16: {training: {batchsize: 3}}}",
             [

@@ -109,6 +109,14 @@ def test_figures_are_closed(tmp_path):
     assert plt.get_fignums() == []
 
 
+def test_a_figure_that_cant_be_written_is_closed(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    drawn, _ = plt.subplots()
+    with pytest.raises(OSError):
+        figures.save_figure(drawn, tmp_path / "file/figure.png")
+    assert plt.get_fignums() == []
+
+
 def test_pairs_stand_four_to_a_row(tmp_path):
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     sizes = {}

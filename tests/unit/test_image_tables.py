@@ -94,6 +94,38 @@ def test_absolute_paths_stay_absolute(write, tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("path", "mask", "told"),
+    [
+        ("../../away.png", "", "../../away.png"),
+        ("i/../../../away.png", "", "i/../../../away.png"),
+        ("i/1.png", "../../away.png", "../../away.png"),
+        ("{absolute}", "", "{absolute}"),
+        ("../near.png", "", None),
+        ("i/../i/1.png", "", None),
+    ],
+)
+def test_paths_that_lead_out_of_the_data_are_told(tmp_path, path, mask, told):
+    root = tmp_path / "data"
+    (root / "sub/i").mkdir(parents=True)
+    absolute = tmp_path / "away.png"
+    for file in (root / "sub/i/1.png", root / "near.png", absolute):
+        file.touch()
+    path = path.format(absolute=absolute)
+    (root / "sub/cells.csv").write_text(f"path,mask\n{path},{mask}\n")
+    images, problems = scan(root, Layout(table="sub/cells.csv"))
+    assert len(images) == 1
+    if told is None:
+        assert problems == []
+        return
+    (problem,) = problems
+    assert (problem.kind, problem.path) == ("path_outside", "sub/cells.csv")
+    told = told.format(absolute=absolute)
+    assert problem.detail == (
+        f"row 2: {told} leads out of the data's folder: set problems.path_outside to warn if that is meant"
+    )
+
+
 def test_the_order_is_that_of_the_rows(write):
     images, _ = scan(write(ROWS[0], *ROWS[:0:-1]))
     assert images == EXPECTED[::-1]

@@ -6,7 +6,7 @@ import pytest
 
 from fewlabels.workflow.outdated import outdate_all, outdate_tables, remove_states
 
-TABLES = ("summary.md", "summary.csv", "comparisons.csv", "provenance.json")
+TABLES = ("report.html", "summary.md", "summary.csv", "comparisons.csv", "provenance.json")
 
 
 @pytest.fixture
@@ -21,10 +21,11 @@ def names(folder) -> set[str]:
 
 
 def test_tables_that_the_run_replaces_are_moved(results):
-    remade = {results / name for name in ("summary.md", "summary.csv", "provenance.json", "a.csv")}
+    made = ("report.html", "summary.md", "summary.csv", "provenance.json")
+    remade = {results / name for name in (*made, "a.csv")}
     line = outdate_tables(results, remade)
     assert names(results) == {"comparisons.csv", "runs.csv", "outdated"}
-    assert names(results / "outdated") == {"summary.md", "summary.csv", "provenance.json"}
+    assert names(results / "outdated") == set(made)
     assert line is not None and f"now in {results}/outdated" in line and "summary.md" in line
 
 

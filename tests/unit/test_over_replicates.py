@@ -8,7 +8,6 @@ from builders import predictions_of
 from scipy.stats import norm
 
 from fewlabels.statistics.evaluation import (
-    DIVERGED,
     FELL_BACK,
     FITTED_TWICE,
     Scored,
@@ -25,6 +24,7 @@ from fewlabels.statistics.over_replicates import (
     marked_rows,
     mean_rows,
 )
+from fewlabels.statistics.predictions import DIVERGED
 from fewlabels.statistics.variance_components import two_way
 
 SETTINGS = Settings(alpha=0.1)

@@ -3,13 +3,27 @@
 import numpy as np
 import pytest
 import torch
-from builders import CLASSES, COLOURS, ON_CPU, SIDE, call, failure, index_files, pack, picture, save
+from builders import (
+    CLASSES,
+    COLOURS,
+    ON_CPU,
+    SIDE,
+    TRAINING,
+    call,
+    failure,
+    index_files,
+    pack,
+    picture,
+    save,
+)
 from image_sets import CPU, images_of
 
+from fewlabels.core.failed_runs import Failure
 from fewlabels.core.files import read_csv
 from fewlabels.networks.backbones import Backbone
 from fewlabels.networks.checkpoints import classifier_state, describe_encoders, save_checkpoint
 from fewlabels.networks.classifier import Classifier
+from fewlabels.statistics.predictions import read_predictions
 from fewlabels.training.loop import predict
 
 
@@ -37,6 +51,7 @@ def options(model, tmp_path):
         "classes": CLASSES,
         "image_size": SIDE,
         "encoders": describe_encoders(model),
+        "training": TRAINING,
     }
     save_checkpoint(tmp_path / "model.pt", classifier_state(model), metadata)
     return {
@@ -68,3 +83,24 @@ def test_images_of_another_size_are_one_line(options, tmp_path, capsys):
     assert f"takes images of {SIDE} pixels" in line
     assert "images.size" in line
     assert not options["predictions"].exists()
+
+
+def test_probabilities_are_averaged_over_the_views_that_the_training_asks_for(options, model):
+    content = torch.load(options["checkpoint"], weights_only=True)
+    asked = content["metadata"] | {"training": TRAINING | {"test_views": "all"}}
+    save_checkpoint(options["checkpoint"], classifier_state(model), asked)
+    assert call("predict_external", **options) == 0
+    rows = read_csv(options["predictions"])
+    found = np.array([[float(row[f"p_{name}"]) for name in CLASSES] for row in rows])
+    pixels = np.load(options["images"])
+    turned = [np.rot90(pose, k, (1, 2)) for pose in (pixels, pixels[:, :, ::-1]) for k in range(4)]
+    each = [predict(model, images_of(view.copy()), CPU).softmax(1).numpy() for view in turned]
+    np.testing.assert_allclose(found, np.mean(each, 0), atol=1e-5)
+    assert np.abs(found - each[0]).max() > 1e-4
+
+
+def test_of_a_run_that_failed_it_says_why(options):
+    Failure("error: no memory", tuple(CLASSES), 1).write_checkpoint(options["checkpoint"])
+    assert call("predict_external", **options) == 0
+    found = read_predictions(options["predictions"])
+    assert (found.lost, found.classes) == ("failed: error: no memory", tuple(CLASSES))

@@ -9,9 +9,18 @@ import pytest
 from builders import REPOSITORY, TRAINING
 
 import pretrain
-from fewlabels.pretraining.settings import METHODS, Pretraining, Trained
+from fewlabels.pretraining.settings import METHODS, OnSeveralSets, Pretraining, Trained
 from fewlabels.workflow.dependencies import modules_of
 
+ON_TWO = {
+    "datasets": ["cells", "kidney"],
+    "start": "network",
+    "trained": ["layer4"],
+    "batch_norm": "frozen",
+    "held_out": 0.2,
+    "seed": 7,
+}
+START = {"encoder": "network", "trained": ["layer4"], "batch_norm": "frozen"}
 #: A declaration of each method, with every key that it has.
 DECLARED = {
     "supervised": {
@@ -26,16 +35,37 @@ DECLARED = {
     "autoencoder": {"dataset": "cells", "channels": [4, 8], "latent_size": 6, "seed": 7},
     "extract": {"dataset": "cells", "start": "network", "node": "fc"},
     "cluster": {"features": "some", "pca_dimensions": 5, "clusters": 3, "seed": 7},
+    "contrastive": {
+        **ON_TWO,
+        "temperature": 0.7,
+        "projection_size": 9,
+        "crop": 0.3,
+        "colour": 0.1,
+        "grey": 0.15,
+        "blur": 0.25,
+    },
+    "masked_images": {**ON_TWO, "patch_size": 8, "mask_share": 0.7},
+    "multi_source": {**ON_TWO, "labels": "clusters"},
 }
 #: What the parsed options of these must be.
 EXPECTED = {
     "supervised": {
         "mask_use": "append",
-        "encoder": {"encoder": "network", "trained": ["layer4"], "batch_norm": "frozen"},
+        "encoder": START,
     },
     "autoencoder": {"channels": [4, 8], "latent_size": 6},
     "extract": {"node": "fc"},
     "cluster": {"pca_dimensions": 5, "clusters": 3, "seed": 7},
+    "contrastive": {
+        **{"encoder": START, "datasets": ["cells", "kidney"], "held_out": 0.2},
+        **{"temperature": 0.7, "projection_size": 9, "crop": 0.3},
+        **{"colour": 0.1, "grey": 0.15, "blur": 0.25},
+    },
+    "masked_images": {
+        **{"encoder": START, "datasets": ["cells", "kidney"], "held_out": 0.2},
+        **{"patch_size": 8, "mask_share": 0.7},
+    },
+    "multi_source": {"encoder": START, "datasets": ["cells", "kidney"], "held_out": 0.2},
 }
 RULES = (REPOSITORY / "rules/pretrain.smk").read_text(encoding="utf-8")
 
@@ -62,6 +92,8 @@ def command_line(method: str) -> list[str]:
         inputs += ["index", "images"]
     for flag in flags([*inputs, *entry.files]):
         words += [flag, f"file of {flag}"]
+    if isinstance(entry, OnSeveralSets):
+        words += ["--indexes", "first", "second", "--images", "first", "second"]
     if isinstance(entry, Trained):
         words += ["--training", json.dumps(TRAINING), "--seed", "7", "--resize", "pad"]
     if entry.runs_network:

@@ -8,7 +8,16 @@ import yaml
 from builders import REPOSITORY
 
 from fewlabels.core.errors import UserError
-from fewlabels.pretraining.settings import METHODS, Autoencoder, Cluster, Extract, Supervised
+from fewlabels.pretraining.settings import (
+    METHODS,
+    Autoencoder,
+    Cluster,
+    Contrastive,
+    Extract,
+    MaskedImages,
+    MultiSource,
+    Supervised,
+)
 from fewlabels.workflow.configuration import load_config
 from fewlabels.workflow.experiment import plan_experiment
 
@@ -17,6 +26,7 @@ CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8")
 SUPERVISED = {"method": "supervised", "dataset": "cells", "start": "net", "trained": ["layer4"]}
 AUTOENCODER = {"method": "autoencoder", "dataset": "cells", "channels": [4, 8], "latent_size": 6}
 EXTRACT = {"method": "extract", "dataset": "cells", "start": "net", "node": "classifier.4"}
+ON_TWO = {"datasets": ["cells", "kidney"], "start": "net", "trained": "all"}
 CLUSTER = {"method": "cluster", "features": "f", "pca_dimensions": 5, "clusters": 3, "seed": 7}
 
 
@@ -26,6 +36,9 @@ def test_every_method_has_a_class_and_a_module():
         "autoencoder": Autoencoder,
         "extract": Extract,
         "cluster": Cluster,
+        "contrastive": Contrastive,
+        "masked_images": MaskedImages,
+        "multi_source": MultiSource,
     } == METHODS
     for method, section in METHODS.items():
         module = importlib.import_module(f"fewlabels.pretraining.{method}")
@@ -46,6 +59,25 @@ def test_own_keys_become_words_of_the_command_line():
     ]
 
 
+def test_lists_and_shares_of_methods_on_several_sets_become_words():
+    start = json.dumps({"batch_norm": "trained", "encoder": "net", "trained": "all"})
+    common = ["--encoder", start, "--held-out=0.1", "--datasets", "cells", "kidney"]
+    assert MaskedImages(method="masked_images", **ON_TWO, patch_size=8).options() == [
+        *common,
+        *("--patch-size=8", "--mask-share=0.6"),
+    ]
+    assert MultiSource(method="multi_source", **ON_TWO, labels="clusters").options() == common
+    words = Contrastive(method="contrastive", **ON_TWO, temperature=0.5).options()
+    assert words[:6] == common
+    assert words[6] == "--temperature=0.5"
+
+
+def test_the_data_sets_of_a_pretraining():
+    assert MultiSource(method="multi_source", **ON_TWO).own_datasets() == ["cells", "kidney"]
+    assert Supervised(**SUPERVISED).own_datasets() == ["cells"]
+    assert Cluster(**CLUSTER).own_datasets() == []
+
+
 def test_a_supervised_start_is_one_word():
     entry = Supervised(**SUPERVISED, masks="append", batch_norm="frozen")
     flag, use, encoder, text = entry.options()
@@ -61,7 +93,7 @@ def test_what_an_encoder_is_built_of():
 
 def test_clusters_run_no_network():
     running = {method for method, section in METHODS.items() if section.runs_network}
-    assert running == {"supervised", "autoencoder", "extract"}
+    assert METHODS.keys() - running == {"cluster"}
     assert {method for method, section in METHODS.items() if section.tested} == {
         "supervised",
         "autoencoder",

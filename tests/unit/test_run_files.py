@@ -19,6 +19,7 @@ from fewlabels.networks.classifier import Classifier
 from fewlabels.training import run_files
 
 CLASSES = ["b", "a"]
+SETTINGS = TrainingSettings(**TRAINING)
 
 
 def filled(*values: int) -> np.ndarray:
@@ -40,7 +41,7 @@ SAMPLES = [
 
 
 def select(mask_use: str, samples=SAMPLES, source=BOTH) -> tuple[list[int], list[int]]:
-    images = run_files.select(samples, CLASSES, source, mask_use, CPU)
+    images = run_files.select(samples, CLASSES, source, mask_use, CPU, SETTINGS)
     pixels = pixels_in(images)
     assert pixels.dtype == np.uint8
     assert images.labels.dtype == torch.int64
@@ -210,7 +211,7 @@ def test_encoders_are_loaded_in_order_with_their_blocks_opened(tmp_path):
         argparse.Namespace(
             checkpoint="models/mine.pt",
             resize="crop",
-            training=TrainingSettings(**TRAINING),
+            training=SETTINGS,
             seed=7,
             mask_use="append",
         ),
@@ -225,7 +226,7 @@ def test_encoders_are_loaded_in_order_with_their_blocks_opened(tmp_path):
         "image_size": SIDE,
         "resize": "crop",
         "mask_use": "append",
-        "training": TRAINING | {"min_steps": 0},
+        "training": SETTINGS.plain(),
         "seed": 7,
         "state": "complete",
     }

@@ -96,6 +96,22 @@ def test_costs_do_not_reach_the_tidy_table(options, summary, tmp_path):
     assert options["summary"].read_bytes() == before
 
 
+def test_costs_of_each_arm_and_pretraining(options):
+    lines = readable(options).split("### Costs")[1].splitlines()
+    table = [line for line in lines if line.startswith("|")][:4]
+    assert table[0] == "| labels | trained | s per run | images/s | memory MB | GPU memory MB |"
+    # Medians of time and rate, the highest of memory.
+    assert table[2:] == [
+        "| 1 % | `resnet` | 5 | 800 | 1,090 | – |",
+        "| – | `pRCC_autoencoder` | 60 | – | – | 2,346 |",
+    ]
+
+
+def test_without_records_there_is_no_table_of_costs(options, tmp_path):
+    write_csv(tmp_path / "costs.csv", ["model", "fraction", "seconds"], [])
+    assert "### Costs" not in readable(options)
+
+
 def test_readable_table_1(options):
     text = readable(options, decimals=1)
     assert line_of(text, "1 %", "resnet") == {
@@ -114,7 +130,8 @@ def test_readable_table_1(options):
     assert line_of(text, "1 %", "combinedNet")["verdict on this checkpoint"] == "better"
     majority = line_of(text, "–", "majority")
     assert (majority["accuracy"], majority["macro-F1"]) == ("61.3 [60.3, 62.3]", "15.2")
-    lines = [line for line in text.splitlines() if line.startswith(("| 1", "| –"))]
+    tables = text.split("### Costs")[0]
+    lines = [line for line in tables.splitlines() if line.startswith(("| 1", "| –"))]
     first = [line.split("|")[1].strip() for line in lines]
     assert first == ["100 %", "100 %", "1 %", "1 %", "–", "–"]
 
@@ -124,7 +141,8 @@ def test_labels_per_class_stand_behind_those_in_per_cent(options, tmp_path):
     rows = [row | {"fraction": renamed.get(row["fraction"], "")} for row in metric_rows()]
     mixed = [*metric_rows(), *(row for row in rows if row["fraction"])]
     write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, mixed)
-    lines = [row for row in readable(options).splitlines() if "`resnet` |" in row]
+    tables = readable(options).split("### Costs")[0]
+    lines = [row for row in tables.splitlines() if "`resnet` |" in row]
     first = [line.split("|")[1].strip() for line in lines]
     assert first == ["100 %", "1 %", "5 per class", "1 per class"]
     # labels.csv has none of them.
@@ -264,6 +282,34 @@ def test_a_diverged_run_shows_in_every_cell_of_its_mean(options, tmp_path):
     assert [name for name in line if line[name] == "1 of 2 diverged"] == lost
     known = ["labels", "images", "steps", "arm"]
     assert {line[name] for name in line if name not in (*lost, *known)} == {"–"}
+
+
+def test_failed_runs_are_named_with_the_last_line_of_their_log(options, tmp_path):
+    assert "Failed runs" not in readable(options)
+    failed = {"value": "", "low": "", "high": "", "state": "failed: error: a|b is no number"}
+    mean = failed | {"state": "1 of 2 failed"}
+    lost = {("resnet", "1", "2"): failed, ("resnet", "1", "mean"): mean}
+    rows = [
+        row | lost.get((row["arm"], row["fraction"], row["replicate"]), {}) for row in metric_rows()
+    ]
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, rows)
+    text = readable(options)
+    assert line_of(text, "1 %", "resnet")["accuracy"] == "1 of 2 failed"
+    section = text.split("### Failed runs")[1].split("###")[0]
+    assert section.count("`resnet`") == 1
+    assert r"| 1 % | `resnet` | 2 | error: a\|b is no number |" in section
+    tidy = chosen(read_csv(options["summary"]), arm="resnet", fraction="1", replicate="2")
+    assert {row["state"] for row in tidy} == {failed["state"]}
+
+
+def test_of_a_single_replicate_the_cell_says_failed_and_no_more(options, tmp_path):
+    failed = {"value": "", "low": "", "high": "", "state": "failed: error: a|b"}
+    rows = [
+        row | (failed if (row["arm"], row["fraction"]) == ("resnet", "1") else {})
+        for row in metric_rows(["1"])
+    ]
+    write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, rows)
+    assert line_of(readable(options), "1 %", "resnet")["accuracy"] == "failed"
 
 
 def test_external_sets_stay_in_the_tidy_table(options, tmp_path):

@@ -46,6 +46,11 @@ def copies(kind, first_split, count):
             "start from ImageNet weights out of a package: `a`.",
         ),
         ({"starts": {"a": "my/net.pth"}}, "start from the weights in `my/net.pth`: `a`."),
+        ({"licences": {"a": "CC-BY|4.0"}}, "- Licence of the weights of `a`: CC-BY\\|4.0."),
+        (
+            {"transductive": ["combinedNet", "unused"]},
+            "- transductive: `combinedNet` come from a network that had seen test images of the target",
+        ),
         ({"margin": 2.5}, "smaller than 2.5 points"),
         ({"alpha": 0.1}, "90 % intervals"),
         ({"alpha": 0.1}, "At most 10 % chance of any false claim in this table, separately for"),
@@ -232,3 +237,12 @@ def test_note_on_what_replicates_vary(options, tmp_path, fractions, words):
     rows = [row for row in metric_rows() if row["fraction"] in (*fractions, "")]
     write_csv(tmp_path / "metrics.csv", METRIC_COLUMNS, rows)
     assert words in readable(options)
+
+
+def test_arms_that_saw_test_images_are_marked_wherever_their_numbers_stand(options):
+    assert "transductive" not in readable(options)
+    text = readable(options, transductive=["combinedNet"])
+    lines = [line for line in text.splitlines() if "`combinedNet` (transductive)" in line]
+    # One at each fraction, and its title.
+    assert [line[:8] for line in lines] == ["| 100 % ", "| 1 % | ", "- `combi"]
+    assert "`resnet` (transductive)" not in text

@@ -4,6 +4,7 @@ import pytest
 
 from fewlabels.core.errors import UserError
 from fewlabels.reporting.tables import (
+    Table,
     find,
     find_one,
     markdown_code,
@@ -138,3 +139,10 @@ def test_text_of_the_users_is_shown_as_it_was_written(text, shown):
 )
 def test_a_path_of_the_users_is_code_of_one_line(text, shown):
     assert markdown_code(text) == shown
+
+
+def test_a_table_stands_between_its_title_and_its_note():
+    table = Table(["a", "b"], [["x", "1"]], "Title", "A note.")
+    lines = ["### Title", "", "| a | b |", "| --- | ---: |", "| x | 1 |", "", "A note."]
+    assert table.markdown() == "\n".join(lines)
+    assert Table(["a"], [["x"]]).markdown() == markdown_table(["a"], [["x"]])

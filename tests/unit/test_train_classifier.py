@@ -23,7 +23,9 @@ from image_sets import CPU, images_of, pixels_in
 from torchvision.models import resnet18
 
 import train_classifier
-from fewlabels.core.files import read_csv, write_csv
+from fewlabels.core.files import read_csv, write_csv, write_json
+from fewlabels.core.settings import TrainingSettings
+from fewlabels.data.intensities import Intensities
 from fewlabels.networks.checkpoints import load_classifier
 from fewlabels.training.loop import predict
 
@@ -84,7 +86,8 @@ def trained_on(monkeypatch):
     """Takes training's place; keeps what it was given."""
     seen = {}
 
-    def instead(model, train, evaluated, settings, runtime, seed, selected_on):
+    def instead(model, train, evaluated, settings, runtime, seed, selected_on, unlabelled):
+        assert unlabelled is None
         seen.update(model=model, train=train, **evaluated)
         return [{"epoch": 1, "test_accuracy": 0.0}]
 
@@ -147,10 +150,26 @@ def test_metadata_of_the_checkpoint(finished):
             )
         ],
         "mask_use": "off",
-        "training": TRAINING | {"min_steps": 0},
+        "training": TrainingSettings(**TRAINING).plain(),
         "seed": 1,
         "state": "complete",
+        "run": {},
+        "intensities": None,
+        "test_masks": "off",
+        "validation": None,
     }
+
+
+def test_what_new_images_need_is_kept(options_for, tmp_path, trained_on):
+    white = Intensities(integer_white=4095.0, deep_files=2)
+    write_json(tmp_path / "reading.json", {"masks": None, "intensities": white.plain()})
+    run = {"arm": "resnet", "target": "cells", "fraction": "10", "replicate": "1x2"}
+    options = options_for(tmp_path, validation=True, run=run, reading=tmp_path / "reading.json")
+    assert call(TRAINER, **options) == 0
+    metadata = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["metadata"]
+    assert metadata["run"] == run
+    assert Intensities(**metadata["intensities"]) == white
+    assert metadata["validation"] == "validation.csv"
 
 
 def test_a_single_resnet_is_torchvisions(finished):

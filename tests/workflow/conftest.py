@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from heeded_signals import heeded_signals  # noqa: F401 (a fixture for all tests)
 from own_images import SHORT, SHORT_RUNS, draw_images
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -48,6 +49,7 @@ class Workflow:
         """Number of jobs per rule that a dry run plans, without ``all``."""
         done = self.snakemake("--dry-run", "--configfile", overlay, *options)
         assert done.returncode == 0, done.stdout[-6000:]
+        assert "Error" not in done.stdout
         if "Nothing to be done" in done.stdout:
             return {}
         table = done.stdout.rsplit("Job stats:", 1)[1].split("total", 1)[0]
@@ -75,6 +77,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     workflow = copy_repository(tmp_path_factory.mktemp("finished"))
     workflow.run()
     return workflow
+
+
+@pytest.fixture
+def finished_copy(finished: Workflow, tmp_path: Path) -> Workflow:
+    """A copy of the tiny workflow after its run, with what Snakemake knows of it: for further runs."""
+    folder = tmp_path / "copy"
+    shutil.copytree(finished.folder, folder, symlinks=True)
+    return Workflow(folder)
 
 
 @pytest.fixture(scope="session")

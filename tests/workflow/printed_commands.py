@@ -69,7 +69,7 @@ class Job:
     @cached_property
     def program(self) -> list[str]:
         """The script and the modules among its input files."""
-        return [path for path in self.listed("input") if path.startswith("scripts/")]
+        return [path for path in self.listed("input") if re.fullmatch(r"scripts/.*\.py", path)]
 
     @cached_property
     def pairs(self) -> dict[str, str]:
@@ -127,6 +127,8 @@ class Job:
         if place.startswith("printed."):
             return self.printed[place.removeprefix("printed.")]
         found = look_up(self.arguments, place)
+        if isinstance(found, Path):
+            return str(found)
         return list(found) if isinstance(found, tuple) else found
 
 

@@ -7,6 +7,7 @@ seen in what the script would get.
 import importlib
 import json
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -25,10 +26,25 @@ from fewlabels.workflow.config_model import Config
 UNSEEN = {
     "containers.torch": "shown with --use-apptainer alone: tests/containers",
     "containers.tools": "shown with --use-apptainer alone: tests/containers",
+    "experiment.failed_runs": "of the scheduler, not of a job: test_faults.py",
 }
 #: Options that no rule gives, and why.
 NEVER_GIVEN = {
     "draw_synthetic_images --mask-share": "the share of the real sets; the config has no key for it",
+    "export_model --licence": "of what is passed on, which whoever does so states by hand",
+    **{
+        f"predict --{option}": "of who predicts by hand; the rule takes what the models bring along"
+        for option in ("calibration", "uncalibrated", "risk", "min-probability", "confidence")
+    },
+    **{
+        f"predict --{option}": "of who predicts by hand; no probability depends on it"
+        for option in ("left-out", "thumbnails", "batch-size")
+    },
+    "predict --white-level": "as of the training images",
+    **dict.fromkeys(
+        ("find_errors --mistakes", "find_errors --most", "find_errors --others"),
+        "how much the report shows; no result depends on it",
+    ),
 }
 #: Options that rules give, with the parser's default in all of these runs, and why.
 NEVER_CHANGED = {
@@ -133,7 +149,7 @@ def test_every_value_of_the_config_is_changed_in_some_run(runs):
     unchanged = [
         key
         for key, value in values_of(DEFAULT).items()
-        # A method says which keys an entry has; all four of them are run.
+        # A method says which keys an entry has; all of them are run.
         if not key.endswith(".method")
         and not leaves_at(key, DEFAULT) <= set(UNSEEN)
         and all(run.get(key) == value for run in changed)
@@ -170,7 +186,8 @@ COMMANDS = [
     (script, method)
     for script in SCRIPTS
     for method in (METHODS if script == "pretrain" else [None])
-    if script != "build_container"  # not part of a run; tests/unit/test_build_container.py
+    # Not part of a run, with tests of their own in tests/unit.
+    if script not in ("build_container", "clean_cache", "doctor", "replay_batch", "watch")
 ]
 
 
@@ -219,15 +236,20 @@ def test_a_job_waits_for_every_file_that_its_command_names(runs, name):
         assert job.log in job.listed("log")
 
 
+#: Scripts that start another one.
+STARTS = {"check_determinism": "train_classifier"}
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_job_depends_on_its_script_and_on_what_that_imports(runs, name):
     modules_of = importlib.import_module("fewlabels.workflow.dependencies").modules_of
     folder = REPOSITORY / "scripts"
     for job in runs[name].jobs:
         more = [folder / f"fewlabels/pretraining/{job.method}.py"] if job.method else []
-        modules = modules_of(folder / f"{job.script}.py", folder / "fewlabels", *more)
-        expected = [path.relative_to(REPOSITORY).as_posix() for path in modules]
-        assert sorted(job.program) == sorted([f"scripts/{job.script}.py", *expected])
+        scripts = [folder / f"{name}.py" for name in (job.script, STARTS.get(job.script)) if name]
+        modules = [modules_of(script, folder / "fewlabels", *more) for script in scripts]
+        paths = chain(scripts, *modules)
+        assert set(job.program) == {path.relative_to(REPOSITORY).as_posix() for path in paths}
 
 
 @pytest.mark.parametrize(
@@ -259,6 +281,7 @@ def files(folder: str, names: list[str], ending: str = "csv") -> list[str]:
 
 
 TEST_SETS = ["out/runs.csv", *INDEXES, *files("predictions", [*TABLED, *EXTERNAL])]
+SEEN_IMAGES = ["images/cam16", "images/TestA", "images/TestB", "masked/cam16"]
 #: Rule -> input files, of those that read the files of many runs.
 OF_MANY_RUNS = {
     "evaluate": [
@@ -270,6 +293,12 @@ OF_MANY_RUNS = {
     ],
     "compare": [*TEST_SETS, "out/labels.csv"],
     "label_efficiency": [*TEST_SETS, "out/labels.csv"],
+    "find_errors": ["out/runs.csv", *files("predictions", [*TABLED, *EXTERNAL])],
+    "explain_errors": [
+        *("out/runs.csv", "out/report/errors.csv", "out/label_errors.csv"),
+        *files("models", TABLED, "pt"),
+        *(f"out/{name}.{ending}" for name in SEEN_IMAGES for ending in ("npy", "csv")),
+    ],
     "count_labels": [
         "out/runs.csv",
         *files("history", TABLED),
@@ -297,6 +326,22 @@ OF_MANY_RUNS = {
             "out/figures/label_efficiency.svg",
         ),
         *files("figures/confusion", ARMS, "png"),
+        "out/report.html",
+    ],
+    "report": [
+        *("out/runs.csv", "out/labels.csv", "out/comparisons.csv", "out/label_efficiency.csv"),
+        *("out/spread.csv", "out/costs.csv", "out/provenance.json", "out/masked/cam16.csv"),
+        *files("metrics", ["evaluate", "confusion"]),
+        *files("leakage", ["check_leakage", "compared", "slide_only"]),
+        *files("clusters", ["prcc_cluster_label_quality", "blood_label_quality"]),
+        *(
+            f"out/images/{name}_{ending}"
+            for name in ("cam16", "prcc", "wbc", "TestA", "TestB")
+            for ending in ("index.csv", "problems.csv", "left_out.csv", "reading.json")
+        ),
+        *(path for folder in ("history", "predictions") for path in files(folder, TABLED)),
+        *files("records", TABLED, "json"),
+        *("out/report/errors.json", "out/report/pictures.json"),
     ],
 }
 
@@ -306,9 +351,23 @@ def test_a_job_waits_for_every_run_that_it_reads(runs, jobs):
     assert set(runs["drawn"].one(jobs).inputs) == set(OF_MANY_RUNS[jobs])
 
 
+def test_the_page_is_made_anew_where_a_template_is_edited(runs):
+    folder = REPOSITORY / "scripts/fewlabels/reporting/page/templates"
+    templates = {path.relative_to(REPOSITORY).as_posix() for path in folder.iterdir()}
+    assert len(templates) > 10
+    assert templates <= set(runs["drawn"].one("report").listed("input"))
+
+
 def test_a_run_makes_all_results(runs):
-    names = ["summary.csv", "summary.md", "comparisons.csv", "spread.csv", "costs.csv"]
-    names += ["labels.csv", "label_efficiency.csv"]
+    names = [
+        "report.html",
+        "summary.csv",
+        "summary.md",
+        "comparisons.csv",
+        "spread.csv",
+        "costs.csv",
+    ]
+    names += ["labels.csv", "label_efficiency.csv", "label_errors.csv"]
     names += ["figures/label_efficiency.png", "figures/label_efficiency.svg"]
     names += ["provenance.json", "benchmarks.csv", "leakage/leakage.md", "leakage/slide_only.csv"]
     names += ["figures/figure4.png", "figures/figure5.png", "masked/cam16_contact_sheet.png"]

@@ -27,6 +27,7 @@ def extended(make_copy):
     """A copy of the repository with the example in it, done by the four steps of the text."""
     workflow = make_copy()
     shutil.copytree(REPOSITORY / "tests/unit", workflow.folder / "tests/unit", dirs_exist_ok=True)
+    shutil.copy2(REPOSITORY / "tests/heeded_signals.py", workflow.folder / "tests")
     shutil.copy2(REPOSITORY / "pyproject.toml", workflow.folder)
     for name, block in BLOCKS.items():
         if name != SETTINGS:

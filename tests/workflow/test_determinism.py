@@ -1,6 +1,7 @@
-"""Two runs with one seed on the CPU write the same bytes, images and all, drawn anew."""
+"""Two runs with one seed on the CPU write the same bytes, images and all, drawn anew; and the rule that checks it."""
 
 import json
+import re
 
 PATTERNS = ("summary.csv", "comparisons.csv", "labels.csv", "label_efficiency.csv", "spread.csv")
 PATTERNS += ("metrics/*.csv", "figures/label_efficiency.*")
@@ -8,7 +9,9 @@ PATTERNS += ("predictions/**/*.csv", "history/**/*.csv", "clusters/*.csv", "mode
 
 
 def without_seconds(text: str) -> list[str]:
-    """Lines of the readable summary without the last column of its tables, the seconds per run."""
+    """Lines of the readable summary without its table of costs and the last column of others, the seconds per run."""
+    text, costs = re.subn(r"^### Costs$.*?(?=^#)", "", text, flags=re.M | re.S)
+    assert costs == 1
     return [line.rsplit("|", 2)[0] if line.startswith("|") else line for line in text.splitlines()]
 
 
@@ -31,3 +34,20 @@ def test_two_runs_are_byte_identical(finished, make_copy):
     records = [json.loads((folder / "provenance.json").read_text()) for folder in (one, other)]
     for key in ("tables", "config", "images"):
         assert records[0][key] == records[1][key]
+
+
+def test_a_rule_trains_twice_and_compares(finished_copy):
+    target = "results/determinism.json"
+    assert finished_copy.planned("--", target) == {"check_determinism": 1}
+    finished_copy.run("--", target)
+    report = json.loads((finished_copy.folder / target).read_text())
+    assert set(report["compared"]) == {"checkpoint.pt", "history.csv", "predictions.csv"}
+    assert report["machine"]["device"] == "cpu"
+    log = (
+        finished_copy.folder / "results/logs/check_determinism/check_determinism.log"
+    ).read_text()
+    # Two processes, each with its epochs.
+    assert log.count("epoch 3/3: ") == 2
+    assert finished_copy.planned("--", target) == {}
+    # A run does not train twice unless asked to.
+    assert finished_copy.planned() == {}

@@ -6,13 +6,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from conftest import copy_repository
 from own_cells import Bench, draw_cell, draw_everything
+
+from fewlabels.core.files import read_csv
 
 OVERLAY = """
 data_root: cells
@@ -189,6 +193,72 @@ def test_a_killed_run_leaves_no_summary_that_looks_current(bench):
     tables = ("summary.md", "summary.csv", "provenance.json")
     assert not any((results / name).exists() for name in tables)
     assert all((results / "outdated" / name).exists() for name in tables)
+
+
+@contextmanager
+def killed_as_it_trains(folder: Path, replicate: int) -> Iterator[None]:
+    """Within, every training of a replicate is killed in a way that it can tell nobody."""
+    done = threading.Event()
+    wanted = f"results/models/replicate{replicate}/"
+
+    def kill() -> None:
+        while not done.wait(0.02):
+            for process in Path("/proc").glob("[0-9]*"):
+                try:
+                    command = (process / "cmdline").read_text(errors="replace")
+                    if not command.startswith("python\0") or (process / "cwd").readlink() != folder:
+                        continue
+                    if "train_classifier.py" in command and wanted in command:
+                        os.kill(int(process.name), signal.SIGKILL)
+                except (FileNotFoundError, ProcessLookupError):
+                    continue  # It has just ended.
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield
+    finally:
+        done.set()
+        killer.join()
+
+
+def test_trainings_that_fail_are_states_in_the_table(bench):
+    """One by an error, one killed each time; the third has its numbers, and a mended one is trained again."""
+    runs = {seed: f"train_classifier {seed} withCells 100" for seed in (1, 2, 3)}
+    grid = "experiment: {replicates: [1, 2, 3], failed_runs: %d}"
+    with_overlay(bench, grid % 1)
+    results = bench.folder / "results"
+    subset = results / "subsets/replicate1/wbc_100.csv"
+    whole = subset.read_text()
+    subset.write_text(whole.replace(whole.split("\n")[1].split(",")[0], "nowhere.png"))
+    with killed_as_it_trains(bench.folder, 2):
+        done = bench.snakemake("--cores", "1", "--keep-going")
+        assert done.returncode != 0
+        assert not (results / "summary.csv").exists()
+        (line,) = (x for x in done.stdout.splitlines() if x.startswith("error: the training"))
+        assert "experiment.failed_runs allows 1, and these failed before: replicate" in line
+        with_overlay(bench, grid % 2)
+        assert len({*runs.values()} & {*bench.run()}) == 1
+    assert bench.planned() == set()
+    rows = [
+        row
+        for row in read_csv(results / "summary.csv")
+        if row["arm"] == "withCells" and (row["metric"], row["selection"]) == ("accuracy", "last")
+    ]
+    state_of = {row["replicate"]: row["state"] for row in rows}
+    assert state_of["1"] == "failed: KeyError: ('nowhere.png', 'plain')"
+    assert state_of["2"].startswith("failed: ended without an error, as if killed, after: ")
+    assert state_of["mean"] == "2 of 3 failed"
+    assert [row["replicate"] for row in rows if row["value"]] == ["3"]
+    assert "### Failed runs" in (results / "summary.md").read_text()
+
+    # Both are tried again where fewer may fail.
+    with_overlay(bench, grid % 1)
+    assert work_planned(bench) == {runs[1], runs[2]}
+    subset.write_text(whole)
+    assert {job for job in bench.run() if WORK.match(job)} == {runs[1], runs[2]}
+    assert "failed" not in (results / "summary.csv").read_text()
+    bench.run()
 
 
 def test_after_all_that_the_tables_are_made_anew_and_nothing_else(bench):

@@ -15,9 +15,10 @@ subsets: {fractions: [100]}
 """
 
 
-def test_an_arm_from_the_config_alone(finished):
-    (finished.folder / "new_arm.yaml").write_text(NEW_ARM)
-    options = ("--configfile", "tests/tiny.yaml", "new_arm.yaml")
+def test_an_arm_from_the_config_alone(finished, tmp_path):
+    overlay = tmp_path / "new_arm.yaml"
+    overlay.write_text(NEW_ARM)
+    options = ("--configfile", "tests/tiny.yaml", str(overlay))
     wanted = "results/predictions/replicate1/twoTissues_wbc_100.csv"
     done = finished.snakemake(wanted, "--cores", "2", *options)
     assert done.returncode == 0, done.stdout[-4000:]

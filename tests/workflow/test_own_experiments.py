@@ -50,6 +50,7 @@ def alone(own: Workflow) -> tuple[Path, str]:
         **{"count_labels": 1, "label_efficiency": 1, "plot_label_efficiency": 1},
         **{"summarize": 1, "plot_curves": 1, "plot_confusion": 1},
         **{"record_provenance": 1, "summarize_benchmarks": 1},
+        **{"find_errors": 1, "explain_errors": 1, "report_pictures": 1, "report": 1},
     }
     return own.folder / "results/alone", own.run(*options, overlay="alone.yaml")
 

@@ -3,15 +3,20 @@
 import pytest
 
 # The provenance names the whole config, so every edit of it is recorded.
-TABLE = {"summarize": 1, "record_provenance": 1, "summarize_benchmarks": 1}
+TABLE = {"summarize": 1, "record_provenance": 1, "report": 1, "summarize_benchmarks": 1}
 EVALUATION = {
     **{"evaluate": 1, "compare": 1, "label_efficiency": 1},
     **{"plot_confusion": 3, "plot_label_efficiency": 1, **TABLE},
 }
-ALL_TABLES = {"collect_costs": 1, "count_labels": 1, **EVALUATION}
+# What shows single test images, where predictions or checkpoints change.
+SHOWN_ERRORS = {"find_errors": 1, "explain_errors": 1}
+ALL_TABLES = {"collect_costs": 1, "count_labels": 1, **EVALUATION, **SHOWN_ERRORS}
 # What reads the run sheet, where it changes.
 NEW_RUNS = {"list_runs": 1, "spread": 1, "plot_curves": 2, **ALL_TABLES}
-AUDIT = {"audit_leakage": 1, "check_leakage": 1, "report_data": 1, "heed_verdict": 1}
+AUDIT = {
+    **{"audit_leakage": 1, "check_leakage": 1, "report_data": 1, "heed_verdict": 1},
+    "report_pictures": 1,
+}
 # What a data set more needs, but for the audit; its verdict is heeded, too.
 IMAGES = {
     "index_images": 1,
@@ -123,6 +128,7 @@ def test_an_external_test_set_trains_nothing(finished):
         "heed_verdict": 2,
         "predict_external": 6,
         **EVALUATION,
+        **SHOWN_ERRORS,
     }
 
 
@@ -179,7 +185,8 @@ def test_what_no_listed_arm_needs_is_inert(finished):
         "pretraining={other_cam16: {method: supervised, dataset: marrow, start: other, trained: all}}",
         "arms={unlisted: {title: none, masks: replace, encoders: [{encoder: other_cam16, trained: []}]}}",
     )
-    assert finished.planned("--config", *declared) == {"record_provenance": 1}
+    recorded = {"record_provenance": 1, "report": 1, "summarize_benchmarks": 1}
+    assert finished.planned("--config", *declared) == recorded
 
 
 @pytest.mark.parametrize(
@@ -195,6 +202,7 @@ def test_what_no_listed_arm_needs_is_inert(finished):
                     "pretrain_prcc_cluster_label": 1,
                     "pretrain_pRCC_clustered_resnet": 1,
                     "cache_features": 1,
+                    "report_pictures": 1,
                 },
                 **{"train_classifier": 2, **ALL_TABLES},
             },

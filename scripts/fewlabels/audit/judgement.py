@@ -1,7 +1,8 @@
 """What the config says of what the audit found: what stops the run, and in which words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from fewlabels.audit.leakage import GROUP_KINDS, KINDS
 
@@ -11,6 +12,7 @@ SETS = ["first_dataset", "first_split", "second_dataset", "second_split"]
 COLUMNS = ["kind", *SETS, "count", "images", "test", "consequence"]
 
 Row = Mapping[str, str]
+AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
 
 
 def within(row: Row) -> bool:
@@ -19,6 +21,12 @@ def within(row: Row) -> bool:
         row["second_dataset"],
         row["second_split"],
     )
+
+
+def copies_to_look_at(rows: Iterable[AnyRow], most: int) -> list[AnyRow]:
+    """The first pairs of images: across sets first, copies within training images last, as these are no leak."""
+    copies = (row for row in rows if row.get("first_id"))
+    return sorted(copies, key=lambda row: (within(row), row["second_split"] == "train"))[:most]
 
 
 def consequence(row: Row, policy: Mapping[str, str]) -> str:

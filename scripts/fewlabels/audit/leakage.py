@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
+
 from fewlabels.audit.duplicates import Thumbnails, near_duplicates
 
 #: Kind -> what it is called in words, most certain first. A pair of images is listed under its first kind.
@@ -123,17 +125,18 @@ def compare(first: Part, second: Part, distance: int, correlation: float) -> lis
     for kind, column in (("bytes", "file_sha256"), ("pixels", "pixel_sha256")):
         for one, other in _equal(first, second, column):
             found.setdefault(other, {"kind": kind, "first": one, "distance": 0})
-    for match in near_duplicates(first.thumbnails, second.thumbnails, distance, correlation):
-        found.setdefault(
-            match.second,
-            {
-                "kind": "near_duplicates",
-                "first": match.first,
-                "distance": match.distance,
-                "correlation": match.correlation,
-                "view": match.view,
-            },
-        )
+    # Of many equal files, each is like all others: not looked for again.
+    unlike = np.ones(len(second.rows), dtype=bool)
+    unlike[list(found)] = False
+    thumbnails = first.thumbnails, second.thumbnails
+    for match in near_duplicates(*thumbnails, distance, correlation, unlike):
+        found[match.second] = {
+            "kind": "near_duplicates",
+            "first": match.first,
+            "distance": match.distance,
+            "correlation": match.correlation,
+            "view": match.view,
+        }
     rows = []
     for other in sorted(found):
         pair = found[other]

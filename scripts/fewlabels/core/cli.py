@@ -1,11 +1,14 @@
 """What every command line of the workflow shares: logging and errors of one line."""
 
 import argparse
+import errno
 import logging
 import sys
 from collections.abc import Callable, Sequence
 
 from fewlabels.core.errors import UserError
+from fewlabels.core.files import WRITING
+from fewlabels.core.interruption import LEFT, STOP, STOPPED, StoppedError, end_with_parent
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
@@ -15,20 +18,50 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     )
 
 
+#: Of a step that wanted more than a job may have (``ulimit -v``, SLURM), or than there is.
+OUT_OF_MEMORY = (
+    "the memory ran out: give the job more (mem_mb in the profile, ulimit -v), run fewer jobs at a time (--cores), or "
+    "set a smaller batch_size or images.size"
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether it says so: Python, numpy, the system, torch on CPU and GPU, and threads that do not start."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    words = ("can't allocate memory", "out of memory", "can't start new thread")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
 def run_script(
     run: Callable[[argparse.Namespace], None],
     parser: argparse.ArgumentParser,
     argv: Sequence[str] | None = None,
 ) -> int:
-    """Parse ``argv``, run, and give the exit code: 0, or 1 after one line on a :class:`UserError`."""
+    """Parse ``argv``, run, and give the exit code: 0, 1 after one line on a :class:`UserError` or where the disk or
+    the memory is full, or 75 where a signal asked it to leave."""
     arguments = parser.parse_args(argv)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True
     )
+    end_with_parent()
     try:
         run(arguments)
     except UserError as error:
-        # Messages of other libraries, quoted in ours, may hold line ends.
-        print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
+    except (MemoryError, OSError, RuntimeError) as error:
+        told = OUT_OF_MEMORY if is_out_of_memory(error) else ""
+        if isinstance(error, OSError) and error.errno in WRITING:
+            # The log may lie on the disk that is full.
+            told = f"{WRITING[error.errno]}, then run again"
+        if not told:
+            raise
+        print(f"error: {told}", file=sys.stderr)
+        return 1
+    except StoppedError as stopped:
+        print(f"{LEFT}{stopped}: run again to go on", file=sys.stderr)
+        return STOPPED
+    finally:
+        STOP.forget()
     return 0

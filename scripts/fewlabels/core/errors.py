@@ -3,9 +3,23 @@
 import difflib
 from collections.abc import Sequence
 
+#: Characters of a message.
+LONGEST = 4000
+
 
 class UserError(Exception):
     """A mistake that the user can mend: one line that names the file or key and the remedy."""
+
+    def __str__(self) -> str:
+        """One line, whatever is quoted in it: names, texts of files, messages of other libraries."""
+        line = " ".join(super().__str__().splitlines())
+        if len(line) > LONGEST:
+            line = f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
+class UnwritableError(UserError, OSError):
+    """A file could not be written: a full disk, a quota, a read-only folder."""
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:

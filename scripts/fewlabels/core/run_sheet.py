@@ -12,8 +12,12 @@ from fewlabels.core.errors import UserError, did_you_mean
 from fewlabels.core.files import read_csv, write_csv
 from fewlabels.core.fractions import PATTERN
 
+#: The network of masks of a subset, among the models of costs.csv; and the folder of its files.
+PREDICTED_MASKS = "predicted_masks"
 #: The target's own test images, among the test sets.
 OWN_TEST_SET = "test"
+#: Columns of a history without any epoch.
+HISTORY_COLUMNS = ["epoch", "steps", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 
 
 def run_pattern(target: str) -> str:
@@ -72,17 +76,25 @@ class Run:
         """Label of the run's seeds, as in paths and tables."""
         return seeds_label(self.subset_seed, self.initialisation_seed)
 
+    @property
+    def name(self) -> str:
+        """What the paths of its files share.
+
+        >>> Run("resnet", "wbc", "10", 1, 2).name
+        'replicate1x2/resnet_wbc_10'
+        """
+        return run_pattern(self.target).format(
+            replicate=self.replicate, arm=self.arm, fraction=self.fraction
+        )
+
     def path(self, folder: str, ending: str = "csv", test_set: str = OWN_TEST_SET) -> str:
         """Path of one of its files below the results folder.
 
         >>> Run("resnet", "wbc", "10", 1, 2).path("predictions", test_set="TestA")
         'predictions/replicate1x2/resnet_wbc_10_on_TestA.csv'
         """
-        name = run_pattern(self.target).format(
-            replicate=self.replicate, arm=self.arm, fraction=self.fraction
-        )
         suffix = "" if test_set == OWN_TEST_SET else f"_on_{test_set}"
-        return f"{folder}/{name}{suffix}.{ending}"
+        return f"{folder}/{self.name}{suffix}.{ending}"
 
     def subset(self, given: str = "") -> str:
         """Path of the list of its training images below the results folder; the same for all arms of a split.

@@ -30,9 +30,12 @@ def number_label(value: object) -> object:
     >>> number_label(1.0), number_label(0.5), number_label("a")
     ('1', '0.5', 'a')
     """
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return f"{value:.10g}"
-    return value
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    try:
+        return f"{value:.10g}" if math.isfinite(value) else value
+    except OverflowError:  # of more digits than a float holds
+        return value
 
 
 def _off(value: object) -> object:
@@ -239,13 +242,70 @@ class TrainingSettings(Section):
     optimizer: Literal["adamw", "adam", "sgd"] = Field(description="sgd: with momentum 0.9")
     learning_rate: float = Field(gt=0, description="at the start")
     weight_decay: float = Field(ge=0, description="of the optimiser")
-    schedule: Literal["constant", "cosine"] = Field(description="of the learning rate, per epoch")
+    head_learning_rate: float | None = Field(
+        None, gt=0, description="of a classifier's linear head; null: as the rest"
+    )
+    schedule: Literal["constant", "cosine", "one_cycle"] = Field(
+        description="of the learning rate; cosine: per epoch; one_cycle: per step, up for a share `warmup`, then down"
+    )
+    warmup: Share = Field(0.3, description="of the steps, with schedule one_cycle")
+    averaging: Literal["none", "ema", "mean"] = Field(
+        "none",
+        description="of weights, for evaluation and the result; ema: exponential, over steps; mean: of the last "
+        "quarter of the epochs",
+    )
+    ema_decay: Share = Field(0.99, description="per step, with averaging ema")
+    label_smoothing: float = Field(
+        0, ge=0, lt=1, description="share of each target that is spread evenly over all classes"
+    )
+    sampling: Literal["shuffled", "balanced"] = Field(
+        "shuffled",
+        description="of an epoch's images; balanced: as many, drawn with replacement, each class equally often",
+    )
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="of the loss; balanced: rare classes count as much as frequent ones"
     )
     flips: bool = Field(description="horizontal and vertical, drawn for each image")
     rotation: Literal["none", "right_angles", "any"] = Field(
         description="right_angles: exact; any: bilinear, reflected borders"
+    )
+    colour_jitter: float = Field(
+        0,
+        ge=0,
+        lt=1,
+        description="brightness, contrast and saturation are changed by factors of up to 1 - and 1 + this",
+    )
+    test_views: Literal["one", "all"] = Field(
+        "one",
+        description="of images that are predicted; all: probabilities are averaged over the exact views that training "
+        "draws",
+    )
+    test_every: int = Field(
+        1, ge=1, description="evaluate at every so manieth evaluation alone, and at the last"
+    )
+
+    @property
+    def changes_pixels(self) -> bool:
+        """Whether training changes pixels otherwise than by the exact views, so that nothing can be computed before."""
+        return self.rotation == "any" or self.colour_jitter > 0
+
+
+class Unlabelled(Section):
+    """How training images outside the subset are used, without their labels."""
+
+    method: Annotated[Literal["off", "pseudo_labels", "mean_teacher"], BeforeValidator(_off)] = (
+        Field(
+            "off",
+            description="agreement with a teacher, the mean weights of the training itself (`averaging: ema`); "
+            "pseudo_labels: with its label where it is sure (FixMatch); mean_teacher: with its probabilities",
+        )
+    )
+    per_labelled: int = Field(
+        3, ge=1, le=64, description="unlabelled images of a step for each labelled one"
+    )
+    weight: float = Field(1, gt=0, description="of their loss, after the first 30 % of the steps")
+    confidence: Share = Field(
+        0.95, description="least probability of a label of the teacher, with pseudo_labels"
     )
 
 

@@ -16,6 +16,8 @@ import numpy as np
 import simplejpeg
 from PIL import Image, TiffImagePlugin
 
+from fewlabels.core.errors import UserError
+
 #: The bytes of a file.
 Content = memoryview
 
@@ -39,6 +41,10 @@ DEFLATE = (8, 32946)
 
 class UnusableImageError(Exception):
     """A file that is no image which this workflow can use; the message says why."""
+
+
+class UnreadableFileError(UserError):
+    """The disk, the system or the memory did not let a file be read, which says nothing of the file itself."""
 
 
 class DamagedImageError(UnusableImageError):
@@ -114,6 +120,11 @@ def _zeros_end_a_block(tables: Content) -> bool:
     return ends
 
 
+def _chunk_name(kind: bytes) -> str:
+    """Four letters; in a broken file they may be anything, a new line too."""
+    return kind.decode("ascii") if kind.isalpha() else kind.hex()
+
+
 def check_png(content: Content) -> None:
     """Check that all chunks are there, with the right checksums.
 
@@ -124,14 +135,14 @@ def check_png(content: Content) -> None:
     while kind != b"IEND":
         header = bytes(content[place : place + 8])
         if len(header) < 8:
-            raise damaged(f"the PNG ends behind its chunk {kind.decode('latin-1') or 'IHDR'}")
+            raise damaged(f"the PNG ends behind its chunk {_chunk_name(kind) or 'IHDR'}")
         length, kind = struct.unpack(">I4s", header)
         end = place + 8 + length
         checksum = bytes(content[end : end + 4])
         if len(checksum) < 4:
-            raise damaged(f"the PNG ends within its chunk {kind.decode('latin-1')}")
+            raise damaged(f"the PNG ends within its chunk {_chunk_name(kind)}")
         if zlib.crc32(content[place + 4 : end]) != int.from_bytes(checksum, "big"):
-            raise damaged(f"wrong checksum of the PNG's chunk {kind.decode('latin-1')}")
+            raise damaged(f"wrong checksum of the PNG's chunk {_chunk_name(kind)}")
         place = end + 4
 
 

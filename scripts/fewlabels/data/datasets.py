@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from fewlabels.core.errors import UserError, did_you_mean
@@ -44,11 +45,21 @@ def _role_of(row: TableRow, table: Path, layout: Layout) -> str:
 def _existing(row: TableRow, name: str, table: Path, root: Path) -> str:
     """A file that a table names, from ``root`` on."""
     path = table.parent / name
-    if not path.is_file():
+    # Path.is_file gives an error of its own for names that are too long.
+    if not os.path.isfile(path):
         raise UserError(
             f"{table}: row {row.number}: {path} does not exist: mend the path, or take the row out"
         )
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+
+def _path_outside(row: TableRow, table: Path, homes: Sequence[Path]) -> str | None:
+    """The first of a row's paths that lies below none of the folders, which are absolute."""
+    for name in filter(None, (row.path, row.mask)):
+        path = Path(os.path.abspath(table.parent / name))
+        if not any(path.is_relative_to(home) for home in homes):
+            return name
+    return None
 
 
 def _scan_table(root: Path, layout: Layout, external: bool, key: str) -> Scan:
@@ -58,6 +69,8 @@ def _scan_table(root: Path, layout: Layout, external: bool, key: str) -> Scan:
     scan = Scan()
     row_of: dict[str, int] = {}
     unknown: dict[str, list[TableRow]] = {}
+    outside: list[tuple[TableRow, str]] = []
+    homes = [Path(os.path.abspath(folder)) for folder in (root, table.parent)]
     for row in rows:
         place = os.path.normpath(row.path)
         if place in row_of:
@@ -68,6 +81,8 @@ def _scan_table(root: Path, layout: Layout, external: bool, key: str) -> Scan:
         row_of[place] = row.number
         path = _existing(row, row.path, table, root)
         mask = _existing(row, row.mask, table, root) if row.mask else ""
+        if leads_to := _path_outside(row, table, homes):
+            outside.append((row, leads_to))
         role = "test" if external else "train"
         if has_splits:
             role = _role_of(row, table, layout)
@@ -87,6 +102,14 @@ def _scan_table(root: Path, layout: Layout, external: bool, key: str) -> Scan:
             within = f"{slide}/{row.field}" if row.field else ""
         scan.images.append(FoundImage(row.path, path, role, label, mask, slide, within))
     name = PurePosixPath(layout.table or "").as_posix()
+    if outside:
+        row, leads_to = outside[0]
+        more = f" (and {len(outside) - 1} more rows)" if len(outside) > 1 else ""
+        detail = (
+            f"row {row.number}{more}: {leads_to} leads out of the data's folder: "
+            "set problems.path_outside to warn if that is meant"
+        )
+        scan.problems.append(Problem("path_outside", name, detail, len(outside)))
     for value, lost in unknown.items():
         more = f" (and {len(lost) - 1} more rows)" if len(lost) > 1 else ""
         remedy = layout.remedy_of(value, key)

@@ -1,7 +1,7 @@
 """Finding the images of a data set, and their masks, in folders by a pattern; every other file is told."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -52,6 +52,8 @@ class FolderScan:
         }
         #: (folder, whether masks are looked for) -> what _place_of_folder says of it.
         self.places: dict[tuple[str, bool], tuple[str, ...]] = {}
+        #: Folder -> the one of an unknown class that it lies in.
+        self.unknown_above: dict[str, str | None] = {}
         self.entries = sorted(walk(root), key=lambda entry: entry.path)
 
     def _patterns(self, pattern: str | None) -> dict[str, FolderPattern]:
@@ -75,7 +77,7 @@ class FolderScan:
                     entry.what, entry.path, "has a name that is not UTF-8: rename it"
                 )
             elif entry.what in ("image", "foreign"):
-                within = next((f for f in unknown if entry.path.startswith(f"{f}/")), None)
+                within = self._first_above(entry.path, unknown)
                 if within is not None:
                     lost[within].append(entry.path)
                 elif entry.what == "foreign":
@@ -108,6 +110,15 @@ class FolderScan:
                     if folder not in self.ours:
                         found[folder] = match[0]
         return found
+
+    def _first_above(self, path: str, folders: Mapping[str, str]) -> str | None:
+        """The first of some folders that a file lies below."""
+        parent = _parent(path)
+        if parent not in self.unknown_above:
+            above = {parent, *map(str, PurePosixPath(parent).parents)} & folders.keys()
+            order: Iterable[str] = folders if len(above) > 1 else above
+            self.unknown_above[parent] = next((name for name in order if name in above), None)
+        return self.unknown_above[parent]
 
     def _place(self, path: str, masks: bool = False) -> Placed | None:
         parent, _, name = path.rpartition("/")

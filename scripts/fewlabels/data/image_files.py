@@ -1,5 +1,6 @@
 """Opening and decoding picture files, each by its content, once, and whole. No other module opens one."""
 
+import errno
 import io
 import mmap
 import re
@@ -15,6 +16,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from fewlabels.data.damage import (
     COMPRESSION,
     Content,
+    UnreadableFileError,
     UnusableImageError,
     check_gif,
     check_jpeg,
@@ -46,6 +48,9 @@ REPEATING_PAGE = 0b101
 MANY_CHANNELS = 4
 #: How OME and ImageJ say that pages are the channels of one picture.
 PAGES_ARE_CHANNELS = re.compile(r'SizeC="(?!1")\d+"|^channels=(?!1$)\d+', re.MULTILINE)
+
+#: Numbers of errors that are the file's own fault: decoders give none, and a link may lead nowhere.
+FAULTS_OF_THE_FILE = (None, errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 # Pillow's own limits would speak before the config's, which is checked before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
@@ -87,13 +92,21 @@ def _content(path: Path) -> Iterator[Content]:
 
 
 @contextmanager
-def _reported() -> Iterator[None]:
-    """Turn what decoders raise on a broken file, which is of many types, into one."""
+def _reported(path: Path) -> Iterator[None]:
+    """Turn what decoders raise on a broken file, which is of many types, into one; what the system says stays apart."""
     try:
         yield
     except UnusableImageError:
         raise
+    except MemoryError as error:
+        raise UnreadableFileError(
+            f"memory ran out while {path} was decoded: give the job more (mem_mb), or fewer threads"
+        ) from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno not in FAULTS_OF_THE_FILE:
+            raise UnreadableFileError(
+                f"{path} cannot be read ({error.strerror}): mend its permissions or the disk, or move it away"
+            ) from error
         detail = " ".join(str(error).split()) or type(error).__name__
         raise UnusableImageError(f"cannot be decoded ({detail})") from error
 
@@ -177,8 +190,9 @@ def opened(path: Path, max_megapixels: float) -> Iterator[tuple[Content, Image.I
 
     Raises:
         UnusableImageError: as :func:`load_file`; also for whatever decoders raise within the block.
+        UnreadableFileError: the system did not let the file be read, or memory ran out.
     """
-    with _reported(), _content(path) as content:
+    with _reported(path), _content(path) as content:
         image = _open(content)
         megapixels = image.width * image.height / 1e6
         if megapixels > max_megapixels:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -50,9 +51,13 @@ def read_text(path: Path, key: str = "the data set's table") -> str:
     Raises:
         UserError: the file does not exist, or is in neither.
     """
-    if not path.is_file():
+    # Path.is_file gives an error of its own for names that are too long.
+    if not os.path.isfile(path):
         raise UserError(f"{path} does not exist: set {key} in the config")
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} can't be read ({error.strerror}): mend who may read it") from None
     if (
         b"\0" not in content
     ):  # UTF-16 and spreadsheets have such bytes, and Windows-1252 would take them

@@ -76,13 +76,18 @@ class ImageFile:
         return self.stored.upright_size()[1]
 
 
+def is_deep(image: Image.Image) -> bool:
+    """Whether a picture has more than 8 bits of grey; its pixels need not be decoded."""
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
 def deep_range(image: Image.Image) -> ValueRange | None:
     """The values of a picture of more than 8 bits of grey; None of any other.
 
     Raises:
         UnusableImageError: some are no numbers, infinite or negative.
     """
-    if not (image.mode in ("I", "F") or image.mode.startswith("I;16")):
+    if not is_deep(image):
         return None
     values = np.asarray(image)
     floats = values.dtype.kind == "f"
@@ -101,7 +106,7 @@ def deep_range(image: Image.Image) -> ValueRange | None:
 
 def to_rgb(image: Image.Image, intensities: Intensities = FULL_RANGE) -> Image.Image:
     """Turn an image of any mode into 8-bit RGB by the rule of this module."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+    if is_deep(image):
         image = Image.fromarray(intensities.to_8_bits(np.asarray(image)))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
@@ -176,7 +181,9 @@ def _rgb_pixels(file: LoadedFile) -> np.ndarray:
 
 def _rgb_image(file: LoadedFile, intensities: Intensities) -> Image.Image:
     if file.pixels is not None:
-        return Image.fromarray(file.pixels).convert("RGB")
+        image = Image.fromarray(file.pixels)
+        # Of a picture that is RGB already this would make a copy.
+        return image if image.mode == "RGB" else image.convert("RGB")
     deep_range(file.image)
     return to_rgb(file.image, intensities)
 
@@ -227,17 +234,68 @@ def decode_square(
         UnusableImageError: as :func:`decode_image`.
     """
     with opened(Path(path), max_megapixels) as (content, image):
-        if how == "stretch" and image.format in JPEGS and image.mode == "RGB":
-            width, height = image.size
-            if image.getexif().get(ORIENTATION, 1) == 1:
-                # libjpeg then averages blocks while it decodes.
-                image.draft("RGB", (DRAFT_FACTOR * size, DRAFT_FACTOR * size))
-            if image.size != (width, height):
-                scale = round(width / image.width)
-                # The last column and row of blocks may be partial: they count by the part that is image.
-                box = (0, 0, width / scale, height / scale)
-                return image.resize((size, size), resample=Image.Resampling.BILINEAR, box=box)
-        return make_square(_rgb_image(load(content, image), intensities), size, how)
+        reduced = _decode_reduced(image, size, how)
+        return reduced or make_square(_rgb_image(load(content, image), intensities), size, how)
+
+
+def _decode_reduced(image: Image.Image, size: int, how: str) -> Image.Image | None:
+    """A large JPEG that is to be stretched, decoded at a part of its size; None of any other picture."""
+    if not (how == "stretch" and image.format in JPEGS and image.mode == "RGB"):
+        return None
+    width, height = image.size
+    if image.getexif().get(ORIENTATION, 1) == 1:
+        # libjpeg then averages blocks while it decodes.
+        image.draft("RGB", (DRAFT_FACTOR * size, DRAFT_FACTOR * size))
+    if image.size == (width, height):
+        return None
+    scale = round(width / image.width)
+    # The last column and row of blocks may be partial: they count by the part that is image.
+    box = (0, 0, width / scale, height / scale)
+    return image.resize((size, size), resample=Image.Resampling.BILINEAR, box=box)
+
+
+@dataclass(frozen=True, slots=True)
+class SquareImage:
+    """An image that belongs to no data set, and was looked at as those of data sets are.
+
+    Attributes:
+        pixels: uint8 (size, size, 3), as :func:`decode_square` gives them.
+        pages: as of :class:`ImageFile`.
+        blank: as of :class:`ImageFile`, of the square.
+    """
+
+    pixels: np.ndarray
+    pages: int
+    blank: str
+
+
+def decode_and_look(
+    path: Path | str, size: int, how: str, max_megapixels: float, intensities: Intensities
+) -> SquareImage:
+    """:func:`decode_square` of a file that was not indexed: it is looked through for damage first.
+
+    Raises:
+        UnusableImageError: as :func:`decode_image`, or the pages are the channels of one picture.
+    """
+    with opened(Path(path), max_megapixels) as (content, image):
+        reduced = _decode_reduced(image, size, how)
+        file = load(content, image)
+        if file.channels_in_pages:
+            raise UnusableImageError(
+                "holds its colours as pages, which are not read: save it as one RGB picture"
+            )
+        pixels = np.asarray(reduced or make_square(_rgb_image(file, intensities), size, how))
+        return SquareImage(pixels, file.pages, blankness(pixels))
+
+
+def read_deep_range(path: Path | str, max_megapixels: float) -> ValueRange | None:
+    """:func:`deep_range` of a file; one of 8 bits is not decoded.
+
+    Raises:
+        UnusableImageError: as :func:`decode_image`.
+    """
+    with opened(Path(path), max_megapixels) as (content, image):
+        return deep_range(load(content, image).image) if is_deep(image) else None
 
 
 def make_mask_square(mask: np.ndarray, size: int, how: str) -> np.ndarray:

@@ -229,12 +229,15 @@ def _conflicts(usable: Sequence[Examined]) -> dict[str, str]:
             by_pixels[found.file.pixel_sha256].append(found.image)
     details = {}
     for images in by_pixels.values():
+        first = images[0]
+        second = next((image for image in images if image.label != first.label), None)
+        if second is None:
+            continue
         for image in images:
-            other = next((o for o in images if o.label != image.label), None)
-            if other is not None:
-                details[image.id] = (
-                    f"is the same picture as {other.path}, of another class: remove the one that is wrong"
-                )
+            other = second if image.label == first.label else first
+            details[image.id] = (
+                f"is the same picture as {other.path}, of another class: remove the one that is wrong"
+            )
     return details
 
 

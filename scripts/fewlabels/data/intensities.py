@@ -6,14 +6,17 @@ can have made them; floating point numbers are shares from 0 to 1 where all of t
 What fits neither is asked for: the key ``white_level`` of the data set says it.
 """
 
+import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
+from fewlabels.core.errors import UserError
 from fewlabels.core.settings import Section
 
 #: White of cameras of 8, 10, 12, 14 and 16 bits.
@@ -68,6 +71,18 @@ class Intensities(Section):
 
 #: For files whose data set was not looked at: whole numbers use all their 16 bits.
 FULL_RANGE = Intensities()
+
+
+def read_intensities(path: Path | str) -> Intensities | None:
+    """The intensities in the JSON of index_images; None where no file has more than 8 bits.
+
+    Raises:
+        UserError: the file does not exist.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"{path} does not exist: run the rule that writes it first")
+    found = json.loads(Path(path).read_text(encoding="utf-8"))["intensities"]
+    return Intensities(**found) if found else None
 
 
 def decide_intensities(

@@ -245,7 +245,7 @@ def _check_splits(key: str, layout: Layout) -> None:
 def _check_groups(key: str, pattern: str) -> None:
     try:
         groups = set(re.compile(pattern).groupindex)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise UserError(f"key '{key}' is no regular expression ({error}): mend it") from None
     if not groups or groups - set(GROUPS):
         raise UserError(

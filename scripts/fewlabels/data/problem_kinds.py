@@ -56,6 +56,11 @@ KINDS = {
         default="stop",
         key="images",
     ),
+    "path_outside": Kind(
+        "a path in a table that leads out of data_root and of the table's own folder",
+        "the file is used",
+        default="stop",
+    ),
     "unread_pages": Kind(
         "a file of several pages or frames", "its first page is used", default="stop"
     ),

@@ -1,8 +1,8 @@
 """Checkpoints: a plain state dict and plain metadata, loadable with ``weights_only=True``.
 
 They describe themselves: the metadata say how the network is built again. The weights of a backbone, and a classifier
-over a single one, are stored under the library's own names (``conv1.weight`` ... ``fc.bias``), so that
-``torchvision.models.get_model(name, num_classes=k)`` or ``timm.create_model(name, num_classes=k)`` loads them; any
+with a linear head over a single one, are stored under the library's own names (``conv1.weight`` ... ``fc.bias``), so
+that ``torchvision.models.get_model(name, num_classes=k)`` or ``timm.create_model(name, num_classes=k)`` loads them; any
 other classifier under ``encoders.<name>.`` and ``head.``.
 """
 
@@ -14,12 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from fewlabels.core.errors import UserError
+from fewlabels.core.failed_runs import FailedRunError, failure_of
 from fewlabels.core.files import atomic_path
 from fewlabels.networks.autoencoder import AUTOENCODER, Autoencoder, ConvolutionalEncoder
 from fewlabels.networks.backbones import Backbone
 from fewlabels.networks.classifier import Classifier
 from fewlabels.networks.encoder import Encoder, Normalisation
+from fewlabels.networks.heads import empty_head
 from fewlabels.networks.library import resize_positions
+from fewlabels.networks.mask_channel import INPUT_CHANNELS, add_mask_channel
 
 State = dict[str, Tensor]
 Metadata = dict[str, Any]
@@ -37,6 +40,7 @@ def load_checkpoint(path: Path | str) -> tuple[State, Metadata]:
     """Read a checkpoint or a bare state dict onto the CPU.
 
     Raises:
+        FailedRunError: it stands in place of the checkpoint of a run that failed.
         UserError: the file is missing, broken, or holds something other than tensors and plain values.
     """
     try:
@@ -44,8 +48,11 @@ def load_checkpoint(path: Path | str) -> tuple[State, Metadata]:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run the rule that writes it first") from None
     except Exception as error:  # torch and pickle raise many types on a broken file
+        if failure := failure_of(path):
+            raise FailedRunError(path, failure) from None
         raise UserError(
-            f"{path} is no readable checkpoint ({type(error).__name__}): delete it and run again"
+            f"{path} is no readable checkpoint ({type(error).__name__}): give another file, or "
+            "make it anew (snakemake --forcerun)"
         ) from error
     if not isinstance(content, dict):
         raise UserError(
@@ -132,10 +139,15 @@ def build_encoder(described: Mapping[str, Any], image_size: int | None = None) -
     """
     architecture = described["architecture"]
     normalisation = Normalisation.from_plain(described["normalisation"])
+    encoder: Encoder
     if architecture["model"] == AUTOENCODER:
-        return ConvolutionalEncoder(**_sizes(architecture), normalisation=normalisation)
-    size = image_size or architecture["image_size"]
-    return Backbone(architecture["model"], size, normalisation)
+        encoder = ConvolutionalEncoder(**_sizes(architecture), normalisation=normalisation)
+    else:
+        size = image_size or architecture["image_size"]
+        encoder = Backbone(architecture["model"], size, normalisation)
+    if INPUT_CHANNELS in architecture:
+        add_mask_channel(encoder)
+    return encoder
 
 
 def _sizes(architecture: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,9 +211,10 @@ def _is_autoencoder(described: Mapping[str, Any]) -> bool:
 
 
 def _single_backbone(model: Classifier) -> tuple[str, Backbone] | None:
-    """Name and encoder of a classifier over a single backbone."""
+    """Name and encoder of a classifier that its library can build, too: a linear head over a single backbone."""
     (name, encoder), *more = model.named_encoders().items()
-    return (name, encoder) if isinstance(encoder, Backbone) and not more else None
+    built = isinstance(model.head, nn.Linear) and not more
+    return (name, encoder) if built and isinstance(encoder, Backbone) else None
 
 
 def classifier_state(model: Classifier) -> State:
@@ -227,22 +240,40 @@ def load_classifier(path: Path | str) -> tuple[Classifier, Metadata]:
         UserError: the file is no classifier of this workflow.
     """
     state, metadata = load_checkpoint(path)
+    return rebuild_classifier(state, metadata, path), metadata
+
+
+def rebuild_classifier(state: State, metadata: Metadata, path: Path | str) -> Classifier:
+    """A classifier, in eval mode, from what :func:`classifier_state` gave and its checkpoint's metadata.
+
+    Args:
+        path: of the file that both come from.
+
+    Raises:
+        UserError: they are of no classifier of this workflow.
+    """
     if "encoders" not in metadata or "classes" not in metadata:
         raise UserError(f"{path} is no classifier of this workflow: give a checkpoint of training")
     encoders = {choice["encoder"]: build_encoder(choice) for choice in metadata["encoders"]}
-    model = Classifier(encoders, len(metadata["classes"]))
+    head = empty_head(
+        metadata.get("classifier", {}).get("kind", "network"),
+        sum(encoder.feature_size for encoder in encoders.values()),
+        len(state.get("head.labels", ())),
+        len(metadata["classes"]),
+    )
+    model = Classifier(encoders, len(metadata["classes"]), head)
     single = _single_backbone(model)
     if single:
         name, backbone = single
-        head = f"{backbone.head_name}."
-        below = {f"encoders.{name}.{k}": value for k, value in without(state, head).items()}
-        state = below | {f"head.{key}": value for key, value in under(state, head).items()}
+        last = f"{backbone.head_name}."
+        below = {f"encoders.{name}.{k}": value for k, value in without(state, last).items()}
+        state = below | {f"head.{key}": value for key, value in under(state, last).items()}
     for name, encoder in encoders.items():
         load_state(encoder.network, under(state, f"encoders.{name}."), path)
     load_state(model.head, under(state, "head."), path)
     for choice in metadata["encoders"]:
         encoders[choice["encoder"]].open_blocks(choice["trained"], choice["batch_norm"])
-    return model.eval(), metadata
+    return model.eval()
 
 
 def load_autoencoder(path: Path | str) -> tuple[Autoencoder, Metadata]:

@@ -12,6 +12,7 @@ from fewlabels.networks.checkpoints import build_encoder
 from fewlabels.networks.encoder import IMAGENET, Encoder
 from fewlabels.networks.features import check_node
 from fewlabels.networks.library import meta_model
+from fewlabels.networks.mask_channel import check_mask_is_learnt
 
 COLUMNS = ["key", "model", "blocks", "cut"]
 
@@ -39,6 +40,8 @@ def check_network(entry: Mapping[str, Any]) -> dict[str, str]:
                 {"architecture": architecture, "normalisation": IMAGENET.plain()}
             )
         encoder.open_blocks(entry["trained"])
+        if entry.get("mask_channel"):
+            check_mask_is_learnt(encoder)
     except UserError as error:
         raise UserError(f"key '{key}': {error}") from error
     _log(entry.get("name", key), encoder)

@@ -10,17 +10,22 @@ from fewlabels.networks.encoder import Encoder, Normalisation
 
 
 class Classifier(nn.Module):
-    """One or more encoders, whose features are concatenated, and a linear head.
+    """One or more encoders, whose features are concatenated, and a head.
 
     Args:
         encoders: name -> encoder, with its blocks opened; the order is that of the features.
         classes: number of outputs.
+        head: what makes outputs of features; None for a linear layer with drawn weights.
     """
 
-    def __init__(self, encoders: Mapping[str, Encoder], classes: int) -> None:
+    def __init__(
+        self, encoders: Mapping[str, Encoder], classes: int, head: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.encoders = nn.ModuleDict(dict(encoders))
-        self.head = nn.Linear(sum(e.feature_size for e in encoders.values()), classes)
+        self.feature_size = sum(encoder.feature_size for encoder in encoders.values())
+        self.classes = classes
+        self.head = nn.Linear(self.feature_size, classes) if head is None else head
 
     def named_encoders(self) -> dict[str, Encoder]:
         """Name -> encoder, in the order of their features."""

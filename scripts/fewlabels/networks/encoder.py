@@ -126,8 +126,15 @@ class Encoder(nn.Module, ABC):
         return len(self.block_names)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Standardise images, float (n, 3, size, size) in 0 ... 1, as this network expects them; channels last."""
-        return normalise(images, self.normalisation)
+        """Standardise images, float (n, 3, size, size) in 0 ... 1, as this network expects them; channels last.
+
+        A fourth channel, which is a mask, stays 0 ... 1.
+        """
+        colours = normalise(images[:, :3], self.normalisation)
+        if images.shape[1] == 3:
+            return colours
+        both = torch.cat([colours, images[:, 3:]], 1)
+        return both.contiguous(memory_format=torch.channels_last)
 
     @abstractmethod
     def frozen_prefix(self) -> int:

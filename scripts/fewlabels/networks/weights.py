@@ -10,7 +10,7 @@ import timm
 import torch
 from torch import Tensor
 
-from fewlabels.core.errors import UserError
+from fewlabels.core.errors import UnwritableError, UserError
 from fewlabels.core.files import atomic_path, sha256_of_file
 from fewlabels.networks.checkpoints import check_state, load_checkpoint, without
 from fewlabels.networks.encoder import Normalisation
@@ -91,7 +91,7 @@ def fit_state(model: str, image_size: int, state: State, source: Path | str) -> 
     nothing here reads, are added.
 
     Raises:
-        UserError: names the first tensor that differs, and both shapes.
+        UserError: names the first tensor that differs, and both shapes, or that holds NaN or infinity.
     """
     head = find_head(meta_model(model, image_size), model)
     weight = state.get(f"{head.name}.weight")
@@ -105,6 +105,11 @@ def fit_state(model: str, image_size: int, state: State, source: Path | str) -> 
     if not any(name.startswith(below) for name in state):
         wanted = without(wanted, below)
     check_state(wanted, state, source, model)
+    for name in wanted:
+        if not torch.isfinite(state[name]).all():
+            raise UserError(
+                f"{source}: {name} holds values that are no numbers, or infinite: give another file"
+            )
     return {name: state[name] for name in wanted}
 
 
@@ -144,6 +149,8 @@ def torchvision_file(model: str, downloads: Path) -> Path:
         try:
             with atomic_path(path) as temporary:
                 torch.hub.download_url_to_file(weights.url, str(temporary), progress=True)
+        except UnwritableError:
+            raise
         except (URLError, OSError) as error:
             raise UserError(
                 f"{name} could not be downloaded ({error}): put the file of {weights.url} "

@@ -18,7 +18,7 @@ from fewlabels.networks.checkpoints import description, save_checkpoint
 from fewlabels.reporting.figures import contact_sheet
 from fewlabels.training import run_files
 from fewlabels.training.loop import ImageSet, image_set, reconstruct, train_autoencoder
-from fewlabels.training.runtime import add_compute_arguments, start
+from fewlabels.training.runtime import add_compute_arguments
 
 SHOWN = 8
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
-    runtime = start(arguments.device, arguments.precision, arguments.threads)
+    runtime = run_files.start_training(arguments)
     source = open_pictures([arguments.images])
     index = read_csv(arguments.index)
 
@@ -46,8 +46,9 @@ def run(arguments: argparse.Namespace) -> None:
         return [row["id"] for row in index if row["split"] == split]
 
     def make_set(ids: list[str]) -> ImageSet:
-        pixels = run_files.pixels_of([(name, "plain") for name in ids], source, runtime)
-        return image_set(pixels, np.zeros(len(ids)), runtime)
+        pictures = [(name, "plain") for name in ids]
+        pixels = run_files.pixels_of(pictures, source, runtime)
+        return image_set(pixels, np.zeros(len(ids)), runtime, pictures=pictures)
 
     test_ids = ids_of("test")
     if not test_ids or not ids_of("train"):

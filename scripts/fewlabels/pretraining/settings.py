@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
-from fewlabels.core.settings import BatchNorm, Blocks, MaskUse, Section, Seed
+from fewlabels.core.settings import BatchNorm, Blocks, MaskUse, Section, Seed, Share
 
 Gives = Literal["encoder", "features", "labels"]
 #: What a method can start from: also the weights of a backbone, as they come.
@@ -50,6 +50,11 @@ class Pretraining(Section):
         """What the encoder that it gives is built of; None: what it starts from is."""
         return None
 
+    def own_datasets(self) -> list[str]:
+        """The data sets whose images it takes, not through what it starts from."""
+        dataset = getattr(self, "dataset", None)
+        return [dataset] if dataset else []
+
 
 class Trained(Pretraining):
     """What the methods have that train a network.
@@ -82,6 +87,25 @@ class FromEncoder(Trained):
             "batch_norm": self.batch_norm,
         }
         return ["--encoder", json.dumps(choice, sort_keys=True), *super().options()]
+
+
+class OnSeveralSets(FromEncoder):
+    """What the methods have that train an encoder on the training images of several data sets."""
+
+    gives: ClassVar[Gives] = "encoder"
+    files: ClassVar[dict[str, str]] = {
+        "checkpoint": "models/{name}.pt",
+        "history": "history/{name}.csv",
+        "record": "records/{name}.json",
+    }
+
+    held_out: Share = Field(
+        0.1, description="of each set's training images: not trained on, for the history"
+    )
+
+    def own_datasets(self) -> list[str]:
+        names: list[str] = getattr(self, "datasets", [])
+        return names
 
 
 class Supervised(FromEncoder):
@@ -175,8 +199,64 @@ class Cluster(Pretraining):
     seed: Seed = Field(0, description="of the starts of K-means")
 
 
+#: Settings of training that have no effect without labels.
+OF_LABELS = ("class_weights", "label_smoothing", "head_learning_rate", "test_views")
+
+
+class Contrastive(OnSeveralSets):
+    """An encoder by SimCLR: two views of an image are alike, those of different images are not."""
+
+    ignores: ClassVar[tuple[str, ...]] = (*OF_LABELS, "colour_jitter")
+
+    method: Literal["contrastive"]
+    datasets: list[str] = Field(
+        min_length=1,
+        description="whose training images it takes, without labels; the target may be one. `training.sampling: "
+        "balanced` takes each set as often",
+    )
+    temperature: float = Field(0.2, gt=0, description="of the loss")
+    projection_size: int = Field(
+        128, ge=2, description="outputs of the projection, which is thrown away"
+    )
+    crop: float = Field(0.2, gt=0, le=1, description="least share of the image that a view shows")
+    colour: float = Field(
+        0.4, ge=0, lt=1, description="strength of changes of brightness, contrast and saturation"
+    )
+    grey: float = Field(0.2, ge=0, le=1, description="share of views without colours")
+    blur: float = Field(0.5, ge=0, le=1, description="share of blurred views")
+
+
+class MaskedImages(OnSeveralSets):
+    """An encoder by masked image modelling (SimMIM): patches that were taken out are filled in."""
+
+    ignores: ClassVar[tuple[str, ...]] = OF_LABELS
+
+    method: Literal["masked_images"]
+    datasets: list[str] = Field(min_length=1, description="as of contrastive")
+    patch_size: int = Field(
+        16, ge=1, description="side of a patch in pixels; a divisor of images.size"
+    )
+    mask_share: Share = Field(0.6, description="of an image's patches that are taken out")
+
+
+class MultiSource(OnSeveralSets):
+    """An encoder by the labels of several data sets together: a shared body, and a linear head for each."""
+
+    starts: ClassVar[dict[str, Needs]] = {"start": "encoder", "labels": "labels"}
+    ignores: ClassVar[tuple[str, ...]] = ("test_views",)
+
+    method: Literal["multi_source"]
+    datasets: list[str] = Field(
+        min_length=2, description="whose training images and labels it takes; not the target"
+    )
+    labels: str | None = Field(
+        None, description="a pretraining of method cluster, of one of `datasets` without labels"
+    )
+
+
 AnyPretraining = Annotated[
-    Supervised | Autoencoder | Extract | Cluster, Field(discriminator="method")
+    Supervised | Autoencoder | Extract | Cluster | Contrastive | MaskedImages | MultiSource,
+    Field(discriminator="method"),
 ]
 
 #: Name of each method -> its class.

@@ -15,7 +15,7 @@ from fewlabels.core.files import read_csv
 from fewlabels.networks.classifier import Classifier
 from fewlabels.training import run_files
 from fewlabels.training.loop import train_classifier
-from fewlabels.training.runtime import add_compute_arguments, start
+from fewlabels.training.runtime import add_compute_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,19 +54,19 @@ def labelled_samples(arguments: argparse.Namespace) -> tuple[dict[str, list], li
 
 def run(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
-    runtime = start(arguments.device, arguments.precision, arguments.threads)
+    runtime = run_files.start_training(arguments)
     source = run_files.open_images(arguments)
+    settings = arguments.training
     samples, classes = labelled_samples(arguments)
     sets = {}
     for split, chosen in samples.items():
         use = arguments.mask_use
         use = use if split == "train" else run_files.test_mask_use(use)
-        sets[split] = run_files.select(chosen, classes, source, use, runtime)
+        sets[split] = run_files.select(chosen, classes, source, use, runtime, settings)
     torch.manual_seed(arguments.seed)
     encoders = run_files.load_encoders([arguments.encoder], [arguments.start], source.size)
     model = Classifier(encoders, len(classes))
     evaluated = {split: images for split, images in sets.items() if split != "train"}
-    settings = arguments.training
     history = train_classifier(model, sets["train"], evaluated, settings, runtime, arguments.seed)
     metadata = run_files.classifier_metadata(arguments, classes, model, source.size)
     run_files.save_classifier(arguments.checkpoint, model, metadata)

@@ -9,8 +9,8 @@ from fewlabels.reporting.copies import copies_among_tests, copies_in_training, o
 from fewlabels.reporting.tables import (
     NOTHING,
     Row,
+    Table,
     markdown_code,
-    markdown_table,
     markdown_text,
 )
 
@@ -135,12 +135,17 @@ def data_report(sets: Sequence[DataSet], leakage: Sequence[Row], target: str) ->
         target: the data set whose test images Table 1 is about.
     """
     alarms = [f"**{line}**" for line in copies_in_training(leakage)]
-    parts = ["# Data", bullets(alarms), counts_table(sets), bullets(notable(sets, leakage, target))]
+    parts = [
+        "# Data",
+        bullets(alarms),
+        counts_table(sets).markdown(),
+        bullets(notable(sets, leakage, target)),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def counts_table(sets: Iterable[DataSet]) -> str:
-    """Images, files left out and masks of each data set, as a Markdown table."""
+def counts_table(sets: Iterable[DataSet]) -> Table:
+    """Images, files left out and masks of each data set."""
     lines = []
     for data in sets:
         masks = data.mask_states
@@ -156,7 +161,7 @@ def counts_table(sets: Iterable[DataSet]) -> str:
             ]
         )
     header = ["images used", *SPLITS, "files left out", "masks", "applied", "empty", "full"]
-    return markdown_table(header, lines)
+    return Table(header, lines)
 
 
 def notable(sets: Iterable[DataSet], leakage: Sequence[Row], target: str) -> list[str]:

@@ -23,12 +23,17 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
 def save_figure(figure: Figure, *paths: Path | str) -> None:
-    """Write a figure as PNG at 120 dots per inch, or as SVG where a path ends so, and close it."""
-    for path in paths:
-        metadata = {"Date": None} if Path(path).suffix == ".svg" else {"Software": None}
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=120, metadata=metadata)
-    plt.close(figure)
+    """Write a figure as PNG at 120 dots per inch, or as SVG where a path ends so.
+
+    It is closed, even where it can't be written.
+    """
+    try:
+        for path in paths:
+            metadata = {"Date": None} if Path(path).suffix == ".svg" else {"Software": None}
+            with atomic_path(path) as temporary:
+                figure.savefig(temporary, dpi=120, metadata=metadata)
+    finally:
+        plt.close(figure)
 
 
 def contact_sheet(

@@ -61,11 +61,14 @@ class MetricPanel:
     texts: Mapping[float, str] = field(default_factory=dict)
 
 
-def label_efficiency(title: str, panels: Sequence[MetricPanel], level: float) -> Figure:
+def label_efficiency(
+    title: str, panels: Sequence[MetricPanel], level: float, columns: int = 4
+) -> Figure:
     """Draw panels side by side, per cent over labels on a logarithmic axis.
 
     Args:
         level: of the intervals, per cent.
+        columns: of the legend, at most.
     """
     figure, grid = plt.subplots(
         1, len(panels), figsize=(5.2 * len(panels), 4.8), squeeze=False, layout="constrained"
@@ -77,7 +80,7 @@ def label_efficiency(title: str, panels: Sequence[MetricPanel], level: float) ->
     figure.legend(
         handles=keys,
         loc="outside lower center",
-        ncols=min(4, len(keys)),
+        ncols=min(columns, len(keys)),
         fontsize=8,
         frameon=False,
         handlelength=3.5,

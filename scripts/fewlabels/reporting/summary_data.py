@@ -1,6 +1,6 @@
 """What the summary is made from: rows of the workflow's tables, and what is asked of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -44,7 +44,10 @@ class SummarySettings:
         subsets: ``drawn`` or ``given``.
         pretraining_seeds: ``declared``: each pretraining was made once; ``per_replicate``: anew for each.
         test_masks: whether test images are masked: ``off``, or as the ``arm``'s training images.
+        predicted_mask_arms: arms that see images through predicted masks.
         starts: backbone -> source of its weights.
+        licences: backbone -> licence of its weights, where it is declared.
+        transductive: arms whose encoders come from a network that saw test images.
         synthetic: whether the images are drawings.
     """
 
@@ -59,8 +62,15 @@ class SummarySettings:
     subsets: str
     pretraining_seeds: str
     test_masks: str
+    predicted_mask_arms: Collection[str]
     starts: Mapping[str, str]
+    licences: Mapping[str, str]
+    transductive: Collection[str]
     synthetic: bool
+
+    def marked(self, arm: str) -> str:
+        """An arm's name for a table, with what its numbers must not be quoted without."""
+        return f"`{arm}` (transductive)" if arm in self.transductive else f"`{arm}`"
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,7 @@ class Tables:
         pretrained: the pretrained classifiers, in the order of their tables.
         leakage: of check_leakage.
         primary: the metric of verdicts.
+        mask_scores: of predict_masks, of all subsets whose masks are used.
     """
 
     metrics: list[Row]
@@ -88,6 +99,7 @@ class Tables:
     pretrained: list[PretrainedTable]
     leakage: list[Row]
     primary: str
+    mask_scores: list[Row] = field(default_factory=list)
 
     @cached_property
     def runs(self) -> list[Row]:

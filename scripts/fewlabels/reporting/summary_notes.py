@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from fewlabels.core.fractions import fraction_text
 from fewlabels.reporting.copies import copies_among_tests
+from fewlabels.reporting.mask_notes import mask_notes
 from fewlabels.reporting.summary_data import SummarySettings, Tables
 from fewlabels.reporting.summary_tables import METRIC_NAMES, second_metric
 from fewlabels.reporting.tables import markdown_code, markdown_text
@@ -32,10 +33,6 @@ POOLS = {
     "other results (`statistics.training_pool: any` widens them for it).",
     "any": "Intervals and verdicts are widened to hold for other pools of as many training images.",
 }
-TEST_MASKS = {
-    "off": "Test images are shown plain to every arm.",
-    "arm": "Test images are masked for the arms whose training images are: arms do not see the same pixels.",
-}
 #: Steps that differ by more than this factor are told: of two fractions, and of two arms.
 UNEVEN_STEPS = 2
 
@@ -54,7 +51,7 @@ def notes(tables: Tables, settings: SummarySettings) -> list[str]:
     ]
     names = dict.fromkeys(row["arm"] for row in tables.metrics)
     lines += [f"`{name}`: {BASELINES[name]}." for name in names if name in BASELINES]
-    lines.append(TEST_MASKS[settings.test_masks])
+    lines += mask_notes(tables, settings)
     held_out = bool(tables.fractions_by("validation"))
     if settings.subsets == "given":
         lines.append(
@@ -64,6 +61,11 @@ def notes(tables: Tables, settings: SummarySettings) -> list[str]:
         lines.append(_what_replicates_vary(set(tables.fractions), held_out))
     lines.append("`s per run`: median wall time of one training; it varies between equal runs.")
     lines += _starts(settings.starts)
+    lines += [
+        f"Licence of the weights of `{name}`: {markdown_text(licence)}."
+        for name, licence in settings.licences.items()
+    ]
+    lines += _transductive(tables, settings)
     if settings.synthetic:
         lines.append(
             "The images are synthetic drawings: these numbers say nothing about real cells."
@@ -249,6 +251,18 @@ def _what_replicates_vary(fractions: set[str], held_out: bool) -> str:
     if "100" in fractions:
         return f"Each replicate draws its own subsets; at 100 % {whole}"
     return "Each replicate draws its own subsets."
+
+
+def _transductive(tables: Tables, settings: SummarySettings) -> list[str]:
+    """What the mark of an arm whose encoder saw test images means."""
+    named = ", ".join(f"`{arm}`" for arm in tables.arms if arm in settings.transductive)
+    if not named:
+        return []
+    return [
+        f"transductive: {named} come from a network that had seen test images of the target before "
+        "(`backbones.<name>.saw_test_data`), so that their numbers may be too high for new images, and differences "
+        "to other arms with them."
+    ]
 
 
 def _starts(weights_of: Mapping[str, str]) -> list[str]:

@@ -13,9 +13,9 @@ from fewlabels.reporting.summary_data import (
 from fewlabels.reporting.tables import (
     NOTHING,
     Row,
+    Table,
     find,
     find_one,
-    markdown_table,
     median_seconds,
     number,
     reported_value,
@@ -83,7 +83,7 @@ def verdict_heading(settings: SummarySettings) -> str:
     return f"verdict on {about}"
 
 
-def table_1(tables: Tables, settings: SummarySettings) -> str:
+def table_1(tables: Tables, settings: SummarySettings) -> Table:
     """One line per fraction and arm, then the baselines."""
     names = [METRIC_NAMES[metric] for metric in (tables.primary, second_metric(tables.primary))]
     header = [
@@ -95,7 +95,7 @@ def table_1(tables: Tables, settings: SummarySettings) -> str:
         for fraction in tables.fractions
         for arm in tables.arms
     ]
-    return markdown_table(header, [*lines, *_baseline_lines(tables, settings, len(header))])
+    return Table(header, [*lines, *_baseline_lines(tables, settings, len(header))])
 
 
 def _line_of_arm(tables: Tables, settings: SummarySettings, arm: str, fraction: str) -> list[str]:
@@ -108,7 +108,7 @@ def _line_of_arm(tables: Tables, settings: SummarySettings, arm: str, fraction: 
     known = reported_value(settings.reported, arm, fraction)
     return [
         *(fraction_text(fraction), _images(tables, arm, fraction)),
-        *(_whole(tables.counted(arm, fraction, "steps")), f"`{arm}`"),
+        *(_whole(tables.counted(arm, fraction, "steps")), settings.marked(arm)),
         *(with_interval(primary, decimals), number(second["value"], decimals)),
         with_interval(compared, decimals, "difference", signed=True),
         verdict_cell(compared),
@@ -161,8 +161,8 @@ def _baseline_lines(tables: Tables, settings: SummarySettings, columns: int) -> 
     return lines
 
 
-def replicates_table(tables: Tables, settings: SummarySettings) -> list[str]:
-    """Beside the mean what a run that failed to learn moves less; nothing where replicates are too few for it."""
+def replicates_table(tables: Tables, settings: SummarySettings) -> Table | None:
+    """Beside the mean what a run that failed to learn moves less; None where replicates are too few for it."""
     lines, marked = [], _marked_runs(tables)
     for fraction in tables.fractions:
         for arm in tables.arms:
@@ -182,14 +182,13 @@ def replicates_table(tables: Tables, settings: SummarySettings) -> list[str]:
                 ]
             )
     if not lines:
-        return []
+        return None
     header = ["labels", "arm", "mean", "median", "interquartile mean", "minimum", "marked runs"]
-    return [
-        "### Replicates",
-        markdown_table(header, lines),
+    note = (
         f"`{METRIC_NAMES[tables.primary]}` over replicates. `interquartile mean`: of the middle half. Runs are named "
-        "by their seed.",
-    ]
+        "by their seed."
+    )
+    return Table(header, lines, "Replicates", note)
 
 
 def _marked_runs(tables: Tables) -> dict[tuple[str, str], list[str]]:
@@ -202,7 +201,7 @@ def _marked_runs(tables: Tables) -> dict[tuple[str, str], list[str]]:
     return found
 
 
-def model_table(tables: Tables, model: str, settings: SummarySettings) -> str:
+def model_table(tables: Tables, model: str, settings: SummarySettings) -> Table:
     """The metrics of one pretrained classifier."""
     rows = [row for row in tables.metrics if row["arm"] == model]
     known = reported_value(settings.reported, model, "")
@@ -218,14 +217,14 @@ def model_table(tables: Tables, model: str, settings: SummarySettings) -> str:
         median_seconds(tables.costs, model, ""),
     ]
     header = ["%", "accuracy", "macro-F1", "at best test epoch", "reported", "s per run"]
-    return markdown_table(header, [[f"`{model}`", *cells]])
+    return Table(header, [[f"`{model}`", *cells]])
 
 
-def spread_table(tables: Tables, settings: SummarySettings) -> list[str]:
-    """Where the spread of the accuracy comes from; nothing where no runs were crossed."""
+def spread_table(tables: Tables, settings: SummarySettings) -> Table | None:
+    """Where the spread of the accuracy comes from; None where no runs were crossed."""
     rows = [row for row in tables.spread if row["metric"] == "accuracy"]
     if not rows:
-        return []
+        return None
     sources = ("subset", "initialisation", "rest")
     lines = [
         [
@@ -236,13 +235,12 @@ def spread_table(tables: Tables, settings: SummarySettings) -> list[str]:
         for row in rows
     ]
     level = f"{100 * (1 - settings.alpha):g} %"
-    return [
-        "### What spreads the accuracy",
-        markdown_table(["labels", "arm", *sources, "state"], lines),
+    note = (
         f"Standard deviations in points, from {rows[0]['subsets']} subsets crossed with as many initialisations; in "
         f"brackets upper limits of the level {level}: so few runs tell them roughly at best. `rest` is their "
-        "interaction and noise.",
-    ]
+        "interaction and noise."
+    )
+    return Table(["labels", "arm", *sources, "state"], lines, "What spreads the accuracy", note)
 
 
 def _source_cell(row: Row, source: str, settings: SummarySettings) -> str:

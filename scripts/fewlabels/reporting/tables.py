@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 from fewlabels.core.errors import UserError
+from fewlabels.core.failed_runs import FAILED
 
 Row = dict[str, str]
 #: Without a value: an en dash, so that no cell is blank.
@@ -85,7 +87,9 @@ def with_interval(
     if row is None:
         return NOTHING
     if not row[column]:
-        return row["state"] or NOTHING
+        # Why a run failed, has its own table.
+        state = row["state"]
+        return (FAILED if state.startswith(f"{FAILED}: ") else state) or NOTHING
     value = number(row[column], decimals, signed)
     if not row["low"]:
         return value
@@ -134,3 +138,26 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         *("| " + " | ".join(row) + " |" for row in rows),
     ]
     return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for reading, all of it Markdown.
+
+    Attributes:
+        header: one text per column.
+        rows: cells, as many as the header has.
+        title: of the section that it stands in, "" where it needs none.
+        note: how to read it.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+    note: str = ""
+
+    def markdown(self) -> str:
+        """The title, the table and the note."""
+        title = f"### {self.title}" if self.title else ""
+        parts = [title, markdown_table(self.header, self.rows), self.note]
+        return "\n\n".join(part for part in parts if part)

@@ -9,9 +9,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from fewlabels.core.fractions import fraction_text
-from fewlabels.statistics.evaluation import Row, Scored, same_images
+from fewlabels.statistics.evaluation import Row, Scored, not_lost, same_images
 from fewlabels.statistics.evaluation import obstacle as interval_obstacle
-from fewlabels.statistics.predictions import LEAST_EFFECTIVE, Units
+from fewlabels.statistics.predictions import LEAST_EFFECTIVE, Units, lost_runs
 from fewlabels.statistics.variance_components import Estimate, two_way
 
 #: The metrics that verdicts can be made on; and all whose differences are told.
@@ -53,12 +53,12 @@ def equivalent_verdict(margin: float) -> str:
     return f"equivalent within {float(margin)}"
 
 
-def obstacle(arm: Sequence[Scored | None], baseline: Sequence[Scored | None]) -> str:
-    """Why two lists of runs cannot be compared; "" where they can. None stands for a diverged run."""
+def obstacle(arm: Sequence[Scored | str], baseline: Sequence[Scored | str]) -> str:
+    """Why two lists of runs cannot be compared; "" where they can. A run without results is its state."""
     for name, runs in (("", arm), (" of the baseline", baseline)):
-        if lost := sum(run is None for run in runs):
-            return f"{lost} of {len(runs)} diverged{name}"
-    if not same_images([run for run in (*arm, *baseline) if run is not None]):
+        if lost := lost_runs([run if isinstance(run, str) else "" for run in runs]):
+            return f"{lost}{name}"
+    if not same_images(not_lost([*arm, *baseline])):
         return "test images differ: not compared"
     return ""
 
@@ -79,6 +79,27 @@ def difference_rows(
     for one, other, replicate in zip(arm, baseline, replicates, strict=True):
         row = {"replicate": replicate, "difference": one.values[metric] - other.values[metric]}
         rows.append(row | (mcnemar_values(one, other) if metric == "accuracy" else {}))
+    return rows
+
+
+def rows_beside_lost(
+    arm: Sequence[Scored | str],
+    baseline: Sequence[Scored | str],
+    replicates: Sequence[str],
+    metric: str,
+) -> list[Row]:
+    """One row per replicate where some runs have no results: the difference of a whole pair, else the lost run's
+    state."""
+    rows: list[Row] = []
+    for mine, others, replicate in zip(arm, baseline, replicates, strict=True):
+        if isinstance(mine, str):
+            rows.append({"replicate": replicate, "state": mine})
+        elif isinstance(others, str):
+            rows.append({"replicate": replicate, "state": f"baseline {others}"})
+        elif not same_images([mine, others]):
+            rows.append({"replicate": replicate, "state": "test images differ: not compared"})
+        elif metric in mine.values and metric in others.values:
+            rows += difference_rows([mine], [others], [replicate], metric)
     return rows
 
 

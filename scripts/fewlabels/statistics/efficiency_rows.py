@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 from fewlabels.core.fractions import fraction_text
 from fewlabels.core.run_sheet import in_order
 from fewlabels.statistics.comparison import obstacle, verdict_obstacle, verdict_warning
-from fewlabels.statistics.evaluation import Row, Scored, same_images
+from fewlabels.statistics.evaluation import Row, Scored, not_lost, same_images
 from fewlabels.statistics.label_efficiency import (
     Curves,
     Ratio,
@@ -43,7 +43,7 @@ class Point:
     """One fraction of an arm beside its baseline.
 
     Attributes:
-        arm, baseline: scores of the replicates; None for a diverged one.
+        arm, baseline: scores of the replicates; of a run without results its state.
         replicates: the labels of the arm's runs.
         training: what the arm's runs were trained on.
         reason: why the two cannot be compared; "" where they can.
@@ -51,8 +51,8 @@ class Point:
     """
 
     fraction: str
-    arm: list[Scored | None]
-    baseline: list[Scored | None]
+    arm: list[Scored | str]
+    baseline: list[Scored | str]
     replicates: list[str]
     training: TrainingImages
     reason: str = ""
@@ -94,7 +94,7 @@ def no_curves(points: Sequence[Point]) -> str:
         return "one number of labels: no curve"
     if any(point.replicates != points[0].replicates for point in points):
         return "seeds differ between fractions: no curve"
-    if not same_images([run for point in points for run in point.arm if run is not None]):
+    if not same_images([run for point in points for run in not_lost(point.arm)]):
         return "test images differ between fractions: no curve"
     return ""
 
@@ -103,10 +103,10 @@ def curves_of(points: Sequence[Point], setting: Setting) -> Curves:
     """The curves of points that make some."""
 
     def stacked(side: str, kept: str) -> np.ndarray:
-        runs = [[run for run in getattr(point, side) if run is not None] for point in points]
+        runs = [not_lost(getattr(point, side)) for point in points]
         return np.array([[getattr(run, kept)[setting.metric] for run in row] for row in runs])
 
-    units = next(run.units for run in points[0].arm if run is not None)
+    units = not_lost(points[0].arm)[0].units
     return Curves(
         labels=np.array([point.training.mean for point in points]),
         arm=stacked("arm", "values"),
@@ -143,7 +143,7 @@ def noted(*notes: str) -> str:
 def arm_rows(points: Sequence[Point], setting: Setting) -> tuple[Row, list[Row], Estimate | None]:
     """The pooled row, those of the fractions, and the gain where it may be tested."""
     for point in points:
-        runs = [run for run in point.arm if run is not None]
+        runs = not_lost(point.arm)
         point.row = {"fraction": point.fraction, "labels": point.training.mean}
         point.row["state"] = point.reason
         if len(runs) == len(point.arm):
@@ -167,7 +167,7 @@ def arm_rows(points: Sequence[Point], setting: Setting) -> tuple[Row, list[Row],
 def _fill(pooled: Row, points: Sequence[Point], setting: Setting) -> Estimate | None:
     """Complete the rows of points that make curves, in place; gives the gain where it may be tested."""
     curves = curves_of(points, setting)
-    first = next(run for run in points[0].arm if run is not None)
+    first = not_lost(points[0].arm)[0]
     replicates = len(points[0].replicates)
     hindered = verdict_obstacle(replicates, first.units, curves.shared_pool)
     alpha = None if hindered else setting.alpha

@@ -29,7 +29,6 @@ from fewlabels.statistics.metrics import (
 from fewlabels.statistics.predictions import LEAST_EFFECTIVE, Predictions, Units, units_of
 from fewlabels.statistics.variance_components import pseudovalues
 
-DIVERGED = "diverged"
 UNTESTED = "no test image of this class"
 #: Of a run that was to choose its epoch on validation images and could not.
 FELL_BACK = "too few images for validation"
@@ -93,7 +92,7 @@ class Scored:
 
 
 def score(predictions: Predictions, groups: Mapping[str, str]) -> Scored:
-    """Score a run that did not diverge; ``groups``: id -> slide."""
+    """Score a run that has results; ``groups``: id -> slide."""
     units = units_of(predictions.ids, groups)
     confusion = confusion_by_unit(predictions, units)
     values = {name: float(value) for name, value in headline_metrics(confusion.sum(0)).items()}
@@ -304,26 +303,26 @@ def probability_rows(
 
 
 def prediction_rows(
-    scored: Scored | None,
+    scored: Scored | str,
     classes: Sequence[str],
     validation: Predictions | None,
     settings: Settings,
 ) -> list[Row]:
-    """Every metric of the predictions; without values where the run diverged (``scored`` is None)."""
-    if scored is None:
+    """Every metric of the predictions; without values where the run is lost (``scored`` is its state)."""
+    if isinstance(scored, str):
         names = [*HEADLINE, *class_metric_names(classes), *PROBABILITY, *SCALED]
-        return [{"metric": name, "value": None, "state": DIVERGED} for name in names]
+        return [{"metric": name, "value": None, "state": scored} for name in names]
     return [
         *matrix_metric_rows(scored, settings, by_class=True),
         *probability_rows(scored, validation, settings),
     ]
 
 
-def history_rows(scored: Scored | None, history: Sequence[dict[str, str]]) -> list[Row]:
+def history_rows(scored: Scored | str, history: Sequence[dict[str, str]]) -> list[Row]:
     """Accuracy of the best test epoch, that epoch, and how optimistic it is: best minus chosen epoch."""
-    if scored is None:
+    if isinstance(scored, str):
         names = ("accuracy", "epoch", "optimism")
-        return [{"metric": name, "value": None, "state": DIVERGED} for name in names]
+        return [{"metric": name, "value": None, "state": scored} for name in names]
     epoch, accuracy = best_epoch(history, scored.images)
     return [
         {"metric": "accuracy", "value": accuracy},
@@ -340,6 +339,11 @@ def confusion_rows(scored: Scored) -> list[Row]:
         for row, label in enumerate(classes)
         for column, answer in enumerate(classes)
     ]
+
+
+def not_lost(runs: Sequence[Scored | str]) -> list[Scored]:
+    """The runs that have results; of the others there is a state."""
+    return [run for run in runs if isinstance(run, Scored)]
 
 
 def same_images(runs: Sequence[Scored]) -> bool:

@@ -2,7 +2,6 @@
 
 import math
 import statistics
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -10,7 +9,6 @@ from scipy.stats import trim_mean
 
 from fewlabels.core.run_sheet import OWN_TEST_SET
 from fewlabels.statistics.evaluation import (
-    DIVERGED,
     FELL_BACK,
     FITTED_TWICE,
     NO_INTERVAL,
@@ -24,7 +22,7 @@ from fewlabels.statistics.evaluation import (
 )
 from fewlabels.statistics.intervals import wilson_of
 from fewlabels.statistics.metrics import HEADLINE
-from fewlabels.statistics.predictions import LEAST_EFFECTIVE
+from fewlabels.statistics.predictions import LEAST_EFFECTIVE, lost_runs
 from fewlabels.statistics.variance_components import Estimate, two_way
 
 #: Their means have intervals.
@@ -42,7 +40,7 @@ LEAST_SUMMARIZED, LEAST_FENCED = 3, 5
 OUTLIER = "outlier among replicates"
 NOT_ABOVE_MAJORITY = "not above the majority class"
 LEARNT_NOTHING = f"learnt nothing: {NOT_ABOVE_MAJORITY}"
-#: (arm, fraction, test set) -> the runs of its replicates, diverged ones left out.
+#: (arm, fraction, test set) -> the runs of its replicates, those without results left out.
 Runs = Mapping[tuple, Sequence[Scored]]
 
 
@@ -99,8 +97,8 @@ SUMMARIES: dict[str, Callable[[Sequence[float]], float]] = {
 
 def why_no_mean(states: Sequence[str], missing: Sequence[str]) -> str:
     """State of a mean that lacks values; ``missing``: the states of those runs that have none."""
-    if diverged := Counter(states)[DIVERGED]:
-        return f"{diverged} of {len(states)} diverged"
+    if lost := lost_runs(states):
+        return lost
     reason = next((state for state in missing if state), "no value")
     return reason if len(missing) == len(states) else f"{len(missing)} of {len(states)} {reason}"
 

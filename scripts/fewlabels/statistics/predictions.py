@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from fewlabels.core.errors import UserError
+from fewlabels.core.failed_runs import FAILED
 from fewlabels.core.files import read_csv
 from fewlabels.core.run_sheet import OWN_TEST_SET
 
+#: State of a run whose loss was no longer finite.
+DIVERGED = "diverged"
 #: With fewer effective units than this no interval of a mean and no verdict is given.
 LEAST_EFFECTIVE = 5
 #: Probabilities of an image may differ from 1 in sum by so much: they are written with few digits.
@@ -21,12 +24,13 @@ SUM_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions of one run, sorted by id; without rows when the run diverged.
+    """Predictions of one run, sorted by id; without rows when the run diverged or failed.
 
     Attributes:
         ids: of the n images.
         labels, predicted: int (n,), places in ``classes``.
         probabilities: float (n, classes), or None where the file has no columns ``p_<class>``.
+        failed: why the run failed; "" where it did not.
     """
 
     ids: tuple[str, ...]
@@ -34,10 +38,32 @@ class Predictions:
     predicted: np.ndarray
     probabilities: np.ndarray | None
     classes: tuple[str, ...]
+    failed: str = ""
 
     @property
     def diverged(self) -> bool:
-        return not self.ids
+        return not self.ids and not self.failed
+
+    @property
+    def lost(self) -> str:
+        """The state of a run that has no results; "" of others."""
+        if self.failed:
+            return f"{FAILED}: {self.failed}"
+        return DIVERGED if self.diverged else ""
+
+
+def lost_runs(states: Sequence[str]) -> str:
+    """How many of some runs diverged or failed, from their states; "" where none did.
+
+    >>> lost_runs(["", "failed: error: no memory", "diverged"]), lost_runs(["", "no probabilities"])
+    ('1 of 3 diverged, 1 of 3 failed', '')
+    """
+    kinds = [state.partition(":")[0] for state in states]
+    return ", ".join(
+        f"{kinds.count(kind)} of {len(states)} {kind}"
+        for kind in (DIVERGED, FAILED)
+        if kind in kinds
+    )
 
 
 @dataclass(frozen=True)
@@ -63,39 +89,44 @@ class Units:
         return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
-def read_predictions(path: Path | str) -> Predictions:
+def read_predictions(path: Path | str, name: str = "id") -> Predictions:
     """Read a CSV with the columns id, label, predicted and, mostly, p_<class>.
+
+    Args:
+        name: the column that tells images apart.
 
     Raises:
         UserError: the file is missing, lacks a column, names an unknown class or holds an id twice; its
             probabilities are none, do not sum to 1 or speak for another class than the predicted one.
     """
-    rows = sorted(read_csv(path), key=lambda row: row["id"])
+    unsorted = read_csv(path)
     with Path(path).open(encoding="utf-8", newline="") as handle:
         header = next(csv.reader(handle), [])
-    missing = [name for name in ("id", "label", "predicted") if name not in header]
+    missing = [column for column in (name, "label", "predicted") if column not in header]
     if missing:
         raise UserError(f"{path} has no column '{missing[0]}': delete it and run again")
-    columns = [name for name in header if name.startswith("p_")]
-    classes = tuple(name.removeprefix("p_") for name in columns) or tuple(
+    failed = "; ".join(row[FAILED] for row in unsorted) if FAILED in header else ""
+    rows = [] if failed else sorted(unsorted, key=lambda row: row[name])
+    columns = [column for column in header if column.startswith("p_")]
+    classes = tuple(column.removeprefix("p_") for column in columns) or tuple(
         sorted({row[key] for row in rows for key in ("label", "predicted")})
     )
-    ids = tuple(row["id"] for row in rows)
+    ids = tuple(row[name] for row in rows)
     if len(set(ids)) < len(ids):
         raise UserError(f"{path} holds an image twice: delete it and run again")
-    place_of = {name: place for place, name in enumerate(classes)}
+    place_of = {label: place for place, label in enumerate(classes)}
     try:
         labels, predicted = (
             np.array([place_of[row[key]] for row in rows], dtype=np.int64)
             for key in ("label", "predicted")
         )
-        values = np.array([[float(row[name]) for name in columns] for row in rows])
+        values = np.array([[float(row[column]) for column in columns] for row in rows])
     except KeyError as error:
         raise UserError(f"{path} names the class {error}, which has no column p_{error}") from None
     except ValueError as error:
         raise UserError(f"{path}: a probability is no number ({error}): run again") from None
     if not columns or not rows:
-        return Predictions(ids, labels, predicted, None, classes)
+        return Predictions(ids, labels, predicted, None, classes, failed)
     if wrong := _wrong_probabilities(values, predicted, ids, classes):
         raise UserError(f"{path}: {wrong}: delete it and run again")
     return Predictions(ids, labels, predicted, values, classes)

@@ -12,9 +12,9 @@ from fewlabels.core.run_sheet import Run
 from fewlabels.statistics.evaluation import Scored, score
 from fewlabels.statistics.predictions import check_same_labels, read_predictions
 
-#: (arm, fraction) -> its runs, and their scores on one test set; None for a diverged one.
+#: (arm, fraction) -> its runs, and their scores on one test set; of a run without results its state.
 Cells = dict[tuple[str, str], list[Run]]
-Scores = dict[tuple[str, str], list[Scored | None]]
+Scores = dict[tuple[str, str], list[Scored | str]]
 
 
 def load(results: Path, runs: Cells, test_set: str, groups: dict[str, str]) -> Scores:
@@ -32,7 +32,7 @@ def load(results: Path, runs: Cells, test_set: str, groups: dict[str, str]) -> S
             predictions = read_predictions(results / name)
             read.append(predictions)
             names.append(name)
-            scores[cell].append(None if predictions.diverged else score(predictions, groups))
+            scores[cell].append(predictions.lost or score(predictions, groups))
     check_same_labels(read, names)
     return scores
 

@@ -1,17 +1,20 @@
 """From stored pixels to a network's input: flips and rotations, in batch on the device."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fewlabels.core.settings import TrainingSettings
+
 VIEWS = 8
 
 
-def possible_views(flips: bool, rotation: str) -> list[int] | None:
-    """The views that can be drawn, ascending; None where rotation by any angle makes them countless."""
-    return None if rotation == "any" else exact_views(flips, rotation)
+def possible_views(settings: TrainingSettings) -> list[int] | None:
+    """The views that can be drawn, ascending; None where other changes of pixels make them countless."""
+    return None if settings.changes_pixels else exact_views(settings.flips, settings.rotation)
 
 
 def exact_views(flips: bool, rotation: str) -> list[int]:
@@ -19,6 +22,11 @@ def exact_views(flips: bool, rotation: str) -> list[int]:
     flipped = (0, 4) if flips else (0,)
     turns = range(4) if rotation == "right_angles" else (0, 2) if flips else (0,)
     return [flip + turn for flip in flipped for turn in turns]
+
+
+def predicted_views(settings: TrainingSettings) -> list[int]:
+    """The views that images are predicted in, ascending: the image as it is, or all exact ones that training draws."""
+    return exact_views(settings.flips, settings.rotation) if settings.test_views == "all" else [0]
 
 
 def draw_views(count: int, flips: bool, rotation: str, generator: torch.Generator) -> Tensor:
@@ -68,8 +76,48 @@ def rotate_any(images: Tensor, generator: torch.Generator) -> Tensor:
     return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
-def augment(pixels: Tensor, flips: bool, rotation: str, generator: torch.Generator) -> Tensor:
+def jitter_colours(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Change brightness, contrast and saturation of each image, float (n, 3, size, size) in 0 ... 1, by factors drawn
+    evenly from 1 - strength ... 1 + strength, as torchvision's ColorJitter does in this order. A fourth channel, which
+    is a mask, stays."""
+    images, mask = images[:, :3], images[:, 3:]
+    factors = 1 + strength * (2 * torch.rand((3, len(images)), generator=generator) - 1)
+    brightness, contrast, saturation = factors.to(images.device, non_blocking=True)[
+        ..., None, None, None
+    ]
+    images = (images * brightness).clamp(0, 1)
+    mean = grey_values(images).mean((2, 3), keepdim=True)
+    images = (mean + contrast * (images - mean)).clamp(0, 1)
+    grey = grey_values(images)
+    return torch.cat([(grey + saturation * (images - grey)).clamp(0, 1), mask], 1)
+
+
+def grey_values(images: Tensor) -> Tensor:
+    """Luma (ITU-R BT.601) of images, float (n, 3, size, size), as (n, 1, size, size)."""
+    parts = torch.tensor([0.2989, 0.587, 0.114], device=images.device)
+    return (images * parts[:, None, None]).sum(1, keepdim=True)
+
+
+def change_of(
+    settings: TrainingSettings, generator: torch.Generator
+) -> Callable[[Tensor], Tensor] | None:
+    """What is done to turned images, float in 0 ... 1, beside the exact views; None: nothing."""
+    if not settings.changes_pixels:
+        return None
+
+    def change(images: Tensor) -> Tensor:
+        if settings.rotation == "any":
+            images = rotate_any(images, generator)
+        if settings.colour_jitter:
+            images = jitter_colours(images, settings.colour_jitter, generator)
+        return images
+
+    return change
+
+
+def augment(pixels: Tensor, settings: TrainingSettings, generator: torch.Generator) -> Tensor:
     """Draw one view of each image: uint8 (n, 3, size, size) to float32 in 0 ... 1."""
-    pixels = apply_views(pixels, draw_views(len(pixels), flips, rotation, generator))
-    images = pixels.float() / 255
-    return rotate_any(images, generator) if rotation == "any" else images
+    views = draw_views(len(pixels), settings.flips, settings.rotation, generator)
+    images = apply_views(pixels, views).float() / 255
+    change = change_of(settings, generator)
+    return change(images) if change else images

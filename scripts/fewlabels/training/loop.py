@@ -9,9 +9,9 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,23 +19,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fewlabels.core.errors import UserError
-from fewlabels.core.settings import TrainingSettings
+from fewlabels.core.settings import TrainingSettings, Unlabelled
+from fewlabels.data.pictures import Key
 from fewlabels.networks.autoencoder import Autoencoder
 from fewlabels.networks.classifier import Classifier
-from fewlabels.training.augmentation import apply_views, augment, draw_views, rotate_any
+from fewlabels.training.augmentation import apply_views, augment, change_of, draw_views
+from fewlabels.training.averaging import WeightAverage, weight_average
+from fewlabels.training.divergence import DivergedError, divergence
+from fewlabels.training.optimisation import epochs_of, make_optimizer, make_schedule
 from fewlabels.training.runtime import Runtime
 from fewlabels.training.stored_rows import StoredRows
+from fewlabels.training.unfinished import Generators, Keeper, Position, Stateful, Trained
+from fewlabels.training.unlabelled import UnlabelledLoss
 
 EVALUATION_BATCH = 256
-
-
-class DivergedError(UserError):
-    """A loss is no longer finite. ``history`` holds the epochs before."""
-
-    def __init__(self, message: str, history: list[dict[str, float]]) -> None:
-        super().__init__(message)
-        self.history = history
 
 
 @dataclass(frozen=True)
@@ -46,11 +43,15 @@ class ImageSet:
         pixels: uint8, (size, size, 3) each; None where ``activations`` say all that is needed.
         labels: int64 (n,), on the device.
         activations: encoder name -> activations of its frozen blocks, computed before, in all views.
+        views: in which it is predicted; of several, probabilities are averaged.
+        pictures: id and kind of each image; empty where nobody needs to name them.
     """
 
     pixels: StoredRows | None
     labels: Tensor
     activations: Mapping[str, StoredRows] = field(default_factory=dict)
+    views: tuple[int, ...] = (0,)
+    pictures: tuple[Key, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -71,10 +72,12 @@ def image_set(
     labels: np.ndarray,
     runtime: Runtime,
     activations: Mapping[str, StoredRows] | None = None,
+    views: Sequence[int] = (0,),
+    pictures: Sequence[Key] = (),
 ) -> ImageSet:
     """A set of images with labels, int (n,)."""
     on_device = torch.from_numpy(labels.astype(np.int64)).to(runtime.device)
-    return ImageSet(pixels, on_device, activations or {})
+    return ImageSet(pixels, on_device, activations or {}, tuple(views), tuple(pictures))
 
 
 def class_weights(labels: Tensor, classes: int, how: str) -> Tensor | None:
@@ -85,37 +88,30 @@ def class_weights(labels: Tensor, classes: int, how: str) -> Tensor | None:
     return len(labels) / (classes * counts.clamp(min=1))
 
 
-def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Optimiser over the parameters that are open for updates, in its fused form."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    common: dict[str, Any] = {
-        "lr": settings.learning_rate,
-        "weight_decay": settings.weight_decay,
-        "fused": True,
-    }
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(parameters, momentum=0.9, **common)
-    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[settings.optimizer]
-    return kind(parameters, **common)
+def batches_of(images: ImageSet, settings: TrainingSettings) -> int:
+    """How many batches an epoch has."""
+    # With batches of two, an odd image joins a batch: BatchNorm can't use a single one.
+    return max(1, min(math.ceil(len(images) / settings.batch_size), len(images) // 2))
 
 
-def make_schedule(
-    optimizer: torch.optim.Optimizer, settings: TrainingSettings, epochs: int
-) -> torch.optim.lr_scheduler.LRScheduler:
-    """Learning rate per epoch: constant, or a cosine from the initial rate towards 0 over all ``epochs``."""
-    if settings.schedule == "constant":
-        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)
-    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
+def order_of_images(
+    labels: Tensor, settings: TrainingSettings, generator: torch.Generator
+) -> Tensor:
+    """Places of an epoch's images, int64 (n,) on the CPU: each once, or as many drawn with replacement, each class
+    equally often on average.
 
-
-def epochs_of(settings: TrainingSettings, batches: int) -> tuple[int, set[int]]:
-    """How many epochs a training of so many batches an epoch takes, and after which of them it is evaluated.
-
-    As many as ``settings.epochs``, or as ``settings.min_steps`` optimiser steps need; evaluated ``settings.epochs``
-    times in either case, evenly, and at the end.
+    Args:
+        labels: int64 (n,), on the CPU.
     """
-    epochs = max(settings.epochs, math.ceil(settings.min_steps / batches))
-    return epochs, {epochs * number // settings.epochs for number in range(1, settings.epochs + 1)}
+    if settings.sampling == "shuffled":
+        return torch.randperm(len(labels), generator=generator)
+    rarity = 1 / torch.bincount(labels).double()[labels]
+    return torch.multinomial(rarity, len(labels), replacement=True, generator=generator)
+
+
+def not_finite(row: Mapping[str, float]) -> list[str]:
+    """The columns of a history's row whose values are no finite numbers."""
+    return [key for key, value in row.items() if not math.isfinite(value)]
 
 
 def fit(
@@ -126,66 +122,94 @@ def fit(
     seed: int,
     batch_loss: Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor | None]],
     evaluate: Callable[[], Mapping[str, float]],
+    average: WeightAverage | None = None,
+    carried: Mapping[str, Stateful] | None = None,
 ) -> list[dict[str, float]]:
     """Train as the settings say and give the history, one row per evaluated epoch: epoch, optimiser steps up to its
-    end, losses and accuracies.
+    end, losses and accuracies. A training that was cut off goes on from where ``runtime.unfinished`` kept it.
 
     Args:
         batch_loss: (rows of the batch, generator of their views) -> mean loss, number of right answers
             (None where there are no answers).
         evaluate: called after each evaluated epoch (see :func:`epochs_of`); its values join the row.
+        average: of the weights, where the caller needs it, too; None: made here as the settings say.
+        carried: what else changes from step to step, or from evaluation to evaluation: kept with the rest.
 
     Raises:
         DivergedError: a loss is no longer finite.
+        StoppedError: the process was asked to leave.
     """
     generator = torch.Generator().manual_seed(seed)
     optimizer = make_optimizer(model, settings)
-    # With batches of two, an odd image joins a batch: BatchNorm can't use a single one.
-    batches = max(1, min(math.ceil(len(images) / settings.batch_size), len(images) // 2))
+    labels = images.labels.cpu()
+    batches = batches_of(images, settings)
     epochs, evaluated = epochs_of(settings, batches)
-    schedule = make_schedule(optimizer, settings, epochs)
-    history: list[dict[str, float]] = []
-    started = time.perf_counter()
-    for epoch in range(1, epochs + 1):
+    schedule = make_schedule(optimizer, settings, epochs, batches)
+    average = average or weight_average(model, settings, epochs)
+    position = Position(images.labels.device, batches)
+    parts: dict[str, Stateful] = {
+        **{"position": position, "model": Trained(model), "optimizer": optimizer},
+        **{"schedule": schedule.rates, "generators": Generators(generator, runtime.device)},
+        **{"meter": runtime.meter, **({"average": average} if average else {}), **(carried or {})},
+    }
+    keeper = Keeper(runtime.unfinished, parts)
+    if keeper.resume():
+        logging.info("goes on in epoch %d, behind step %d", position.epoch, position.step)
+
+    def train_epoch() -> None:
         model.train()
-        # Summed on the device and read once per epoch.
-        loss_sum = torch.zeros((), device=images.labels.device)
-        right = torch.zeros((), device=images.labels.device)
-        with runtime.meter.part("training"):
-            for rows in torch.randperm(len(images), generator=generator).tensor_split(batches):
-                optimizer.zero_grad(set_to_none=True)
-                with runtime.meter.batch("train", len(rows)):
-                    loss, right_answers = batch_loss(rows, generator)
-                    loss.backward()
-                optimizer.step()
-                loss_sum += loss.detach() * len(rows)
-                if right_answers is not None:
-                    right += right_answers
-            row = {
-                "epoch": epoch,
-                "steps": epoch * batches,
-                "train_loss": loss_sum.item() / len(images),
-            }
-        schedule.step()
-        if right_answers is not None:
-            row["train_accuracy"] = right.item() / len(images)
-        if epoch in evaluated:
-            with runtime.meter.part("evaluation"):
-                row |= evaluate()
-        wrong = [key for key, value in row.items() if not math.isfinite(value)]
-        if wrong:
-            raise DivergedError(
-                f"the {wrong[0].replace('_', ' ')} is {row[wrong[0]]} in epoch {epoch}: "
-                f"lower the learning rate ({settings.learning_rate:g})",
-                history,
-            )
-        if epoch not in evaluated:
-            continue
-        history.append(row)
-        left = (time.perf_counter() - started) / epoch * (epochs - epoch)
-        values = ", ".join(f"{key} {value:.4f}" for key, value in list(row.items())[2:])
-        logging.info("epoch %d/%d: %s; %.0f s left", epoch, epochs, values, left)
-    return history
+        if position.order is None:
+            position.order = order_of_images(labels, settings, generator)
+        for rows in position.order.tensor_split(batches)[position.step :]:
+            keeper.between_steps()
+            optimizer.zero_grad(set_to_none=True)
+            with runtime.meter.batch("train", len(rows)):
+                loss, right_answers = batch_loss(rows, generator)
+                loss.backward()
+            optimizer.step()
+            schedule.after_step()
+            if average:
+                average.after_step()
+            position.after_step(loss, right_answers, len(rows))
+        # The only place that a GPU is waited for.
+        position.end_epoch(epoch * batches, len(images))
+
+    started, first = time.perf_counter(), position.epoch
+    with keeper.keeps_when_stopped(runtime.meter):
+        for epoch in range(first, epochs + 1):
+            if not position.row:
+                with runtime.meter.part("training"):
+                    train_epoch()
+                schedule.after_epoch()
+                if average:
+                    average.after_epoch(epoch)
+            keeper.between_steps()
+            row = dict(position.row)
+            if epoch in evaluated and not not_finite(row):
+                mean = average.in_place() if average else nullcontext()
+                with runtime.meter.part("evaluation"), mean:
+                    row |= evaluate()
+            wrong = not_finite(row)
+            if wrong:
+                losses, rows = position.losses_and_rows()
+                before = (epoch - 1) * batches
+                found = divergence(wrong[0], row[wrong[0]], losses, rows, before, epoch)
+                file = runtime.replay_file.write(found, images.pictures, settings.learning_rate)
+                raise DivergedError(
+                    f"the {wrong[0].replace('_', ' ')} is {found.value} in epoch {epoch}, "
+                    f"{found.place(images.pictures)}{file}: lower the learning rate ({settings.learning_rate:g})",
+                    position.history,
+                )
+            position.next_epoch(row if epoch in evaluated else None)
+            if epoch not in evaluated:
+                continue
+            left = (time.perf_counter() - started) / (epoch - first + 1) * (epochs - epoch)
+            values = ", ".join(f"{key} {value:.4f}" for key, value in list(row.items())[2:])
+            logging.info("epoch %d/%d: %s; %.0f s left", epoch, epochs, values, left)
+        keeper.between_steps()
+    if average:
+        average.keep()
+    return position.history
 
 
 def classify(
@@ -217,13 +241,24 @@ def classify(
 
 @torch.inference_mode()
 def predict(model: Classifier, images: ImageSet, runtime: Runtime) -> Tensor:
-    """Logits of every image, float32 (n, classes), on the device."""
+    """Logits of every image, float32 (n, classes), on the device; in several views: logarithms of the mean of the
+    probabilities."""
     model.eval()
     logits = []
     for rows in torch.arange(len(images)).split(EVALUATION_BATCH):
-        with runtime.meter.batch("evaluate", len(rows)):
-            logits.append(classify(model, images, rows, runtime))
+        seen = []
+        for view in images.views:
+            # The image as it is needs no turning.
+            views = torch.full_like(rows, view) if view else None
+            with runtime.meter.batch("evaluate", len(rows)):
+                seen.append(classify(model, images, rows, runtime, views))
+        logits.append(mean_of_views(seen) if len(seen) > 1 else seen[0])
     return torch.cat(logits)
+
+
+def mean_of_views(logits: Sequence[Tensor]) -> Tensor:
+    """Logarithms of mean probabilities, float (n, classes); finite where a probability is too small for a float."""
+    return torch.stack(list(logits)).log_softmax(2).logsumexp(0) - math.log(len(logits))
 
 
 def loss_and_accuracy(model: Classifier, images: ImageSet, runtime: Runtime) -> tuple[float, float]:
@@ -234,6 +269,30 @@ def loss_and_accuracy(model: Classifier, images: ImageSet, runtime: Runtime) -> 
     return loss, accuracy
 
 
+class BestEpoch:
+    """A network's weights of the epoch with the highest score."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.score = (-math.inf, -math.inf)
+        self.state: dict[str, Tensor] = {}
+
+    def take(self, score: tuple[float, float]) -> None:
+        """Take the weights as they are, if this is the highest score so far."""
+        if score > self.score:
+            self.score, self.state = score, copy.deepcopy(Trained(self.model).state_dict())
+
+    def load(self) -> None:
+        """Give the network these weights."""
+        Trained(self.model).load_state_dict(self.state)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"score": self.score, "state": self.state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.score, self.state = tuple(state["score"]), dict(state["state"])
+
+
 def train_classifier(
     model: Classifier,
     train: ImageSet,
@@ -242,6 +301,7 @@ def train_classifier(
     runtime: Runtime,
     seed: int,
     selected_on: str | None = None,
+    unlabelled: tuple[StoredRows, Unlabelled] | None = None,
 ) -> list[dict[str, float]]:
     """Train a classifier in place; the history has loss and accuracy of ``train`` and of each of ``evaluated``.
 
@@ -249,16 +309,27 @@ def train_classifier(
         selected_on: one of ``evaluated``: the model ends in its state of the epoch with the highest accuracy
             there (of equals: the lowest loss), marked 1 in the history's column ``selected``. None: it
             ends in that of the last epoch.
+        unlabelled: pixels of images without labels, and how they are used.
     """
     runtime.place(model)
-    weights = class_weights(train.labels, model.head.out_features, settings.class_weights)
+    weights = class_weights(train.labels, model.classes, settings.class_weights)
+    average, further = None, None
+    if unlabelled:
+        batches = batches_of(train, settings)
+        epochs, _ = epochs_of(settings, batches)
+        average = WeightAverage(model, settings, epochs)
+        further = UnlabelledLoss(*unlabelled, settings, runtime, average, epochs * batches)
 
     def batch_loss(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         labels = train.labels[rows.to(runtime.device, non_blocking=True)]
         views = draw_views(len(rows), settings.flips, settings.rotation, generator)
-        rotate = partial(rotate_any, generator=generator) if settings.rotation == "any" else None
-        logits = classify(model, train, rows, runtime, views, rotate)
-        return functional.cross_entropy(logits, labels, weights), (logits.argmax(1) == labels).sum()
+        logits = classify(model, train, rows, runtime, views, change_of(settings, generator))
+        loss = functional.cross_entropy(
+            logits, labels, weights, label_smoothing=settings.label_smoothing
+        )
+        if further:
+            loss = loss + further(model, len(rows), generator)
+        return loss, (logits.argmax(1) == labels).sum()
 
     def evaluate() -> dict[str, float]:
         row = {}
@@ -267,16 +338,18 @@ def train_classifier(
         if selected_on:
             score = (row[f"{selected_on}_accuracy"], -row[f"{selected_on}_loss"])
             row["selected"] = 0
-            if score > best["score"]:
-                best.update(score=score, state=copy.deepcopy(model.state_dict()))
+            best.take(score)
         return row
 
-    best: dict = {"score": (-math.inf, -math.inf), "state": None}
-    history = fit(model, train, settings, runtime, seed, batch_loss, evaluate)
+    best = BestEpoch(model)
+    carried: dict[str, Stateful] = {"best": best} if selected_on else {}
+    if further:
+        carried["unlabelled"] = further
+    history = fit(model, train, settings, runtime, seed, batch_loss, evaluate, average, carried)
     if selected_on:
-        model.load_state_dict(best["state"])
+        best.load()
         scores = [(row[f"{selected_on}_accuracy"], -row[f"{selected_on}_loss"]) for row in history]
-        history[scores.index(best["score"])]["selected"] = 1
+        history[scores.index(best.score)]["selected"] = 1
     return history
 
 
@@ -311,7 +384,7 @@ def train_autoencoder(
     runtime.place(model)
 
     def batch_loss(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, None]:
-        views = augment(train.take_pixels(rows), settings.flips, settings.rotation, generator)
+        views = augment(train.take_pixels(rows), settings, generator)
         inputs = model.encoder.normalise(views)
         with runtime.autocast(model):
             outputs = model(inputs)

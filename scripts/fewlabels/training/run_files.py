@@ -4,7 +4,7 @@ import argparse
 import resource
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ import numpy as np
 import torch
 
 from fewlabels.core.errors import UserError
-from fewlabels.core.files import write_csv, write_json
+from fewlabels.core.files import beside, write_csv, write_json
+from fewlabels.core.interruption import STOP
+from fewlabels.core.run_sheet import HISTORY_COLUMNS
 from fewlabels.core.settings import TrainingSettings
 from fewlabels.data.pictures import Key, Pictures, open_pictures
+from fewlabels.data.predicted_masks import open_predicted_masks
 from fewlabels.networks.checkpoints import (
     classifier_state,
     describe_encoders,
@@ -23,9 +26,14 @@ from fewlabels.networks.checkpoints import (
 )
 from fewlabels.networks.classifier import Classifier
 from fewlabels.networks.encoder import Encoder
+from fewlabels.networks.mask_channel import add_mask_channel, check_mask_is_learnt
+from fewlabels.training.augmentation import predicted_views
+from fewlabels.training.divergence import open_replay_file
 from fewlabels.training.loop import ImageSet, image_set, predict
-from fewlabels.training.runtime import Runtime
+from fewlabels.training.masked_pixels import MaskView
+from fewlabels.training.runtime import Runtime, start
 from fewlabels.training.stored_rows import StoredRows, stored_rows
+from fewlabels.training.unfinished import open_unfinished
 from fewlabels.training.work_meter import matrix_product_rate
 
 
@@ -51,6 +59,37 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_predicted_mask_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the predicted masks of an arm that sees every image through them."""
+    parser.add_argument("--predicted-masks", help=".npy of predict_masks; its table is beside")
+    parser.add_argument(
+        "--predicted-mask-use",
+        choices=["replace", "crop", "channel"],
+        help="with --predicted-masks, of every image: background black; cropped to the cell; a fourth channel",
+    )
+    parser.add_argument(
+        "--crop-margin", type=float, default=0, help="of crop, as a share of the cell's longer side"
+    )
+
+
+def mask_view(arguments: argparse.Namespace) -> MaskView | None:
+    """How predicted masks are seen, if they are; see :func:`add_predicted_mask_arguments`.
+
+    Raises:
+        UserError: what fits no predicted masks was given beside them, or no use of them.
+    """
+    if not arguments.predicted_masks:
+        return None
+    if not arguments.predicted_mask_use:
+        raise UserError("--predicted-masks needs --predicted-mask-use")
+    if arguments.mask_use != "off" or arguments.features:
+        raise UserError(
+            "--predicted-masks go neither with --mask-use nor with --features of other pixels: leave it out"
+        )
+    masks = open_predicted_masks(arguments.predicted_masks)
+    return MaskView(masks, arguments.predicted_mask_use, arguments.crop_margin)
+
+
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the settings of training, the seed and how images were made square."""
     parser.add_argument(
@@ -70,6 +109,20 @@ def add_result_arguments(parser: argparse.ArgumentParser, predictions: bool = Tr
     if predictions:
         parser.add_argument("--predictions", required=True, help="CSV to write, of the last epoch")
     parser.add_argument("--record", required=True, help="JSON to write: time, device, versions")
+    parser.add_argument(
+        "--unfinished",
+        help="how the name of the file begins that the state of the training is kept in, until its results are written",
+    )
+
+
+def start_training(arguments: argparse.Namespace) -> Runtime:
+    """Set this process up for a training that heeds signals, and goes on from where the same one was cut off."""
+    STOP.listen()
+    runtime = start(arguments.device, arguments.precision, arguments.threads)
+    unfinished = open_unfinished(arguments, runtime.device.type, str(runtime.precision))
+    return replace(
+        runtime, unfinished=unfinished, replay_file=open_replay_file(arguments, runtime.record())
+    )
 
 
 def pictures_used(samples: Sequence[Sample], source: Pictures, mask_use: str) -> list[Key]:
@@ -96,10 +149,13 @@ def labels_of(
     return np.array([place_of[label_of[name]] for name, _ in pictures], dtype=np.int64)
 
 
-def pixels_of(pictures: Sequence[Key], source: Pictures, runtime: Runtime) -> StoredRows:
-    """The pixels of pictures: uint8 (size, size, 3) each, not read yet."""
+def pixels_of(
+    pictures: Sequence[Key], source: Pictures, runtime: Runtime, view: MaskView | None = None
+) -> StoredRows:
+    """The pixels of pictures: uint8 (size, size, 3) each, not read yet; seen through predicted masks, if wanted."""
     rows = [source.row_of[picture] for picture in pictures]
-    return stored_rows(source.arrays, rows, runtime.device)
+    pixels = stored_rows(source.arrays, rows, runtime.device)
+    return view.of(pixels, [name for name, _ in pictures]) if view else pixels
 
 
 def select(
@@ -108,11 +164,14 @@ def select(
     source: Pictures,
     mask_use: str,
     runtime: Runtime,
+    settings: TrainingSettings,
+    view: MaskView | None = None,
 ) -> ImageSet:
-    """The image set of some samples."""
+    """The image set of some samples, predicted as the settings of training say, through predicted masks if wanted."""
     pictures = pictures_used(samples, source, mask_use)
     labels = labels_of(pictures, samples, classes)
-    return image_set(pixels_of(pictures, source, runtime), labels, runtime)
+    pixels = pixels_of(pictures, source, runtime, view)
+    return image_set(pixels, labels, runtime, views=predicted_views(settings), pictures=pictures)
 
 
 def open_images(arguments: argparse.Namespace) -> Pictures:
@@ -129,21 +188,29 @@ def open_images(arguments: argparse.Namespace) -> Pictures:
 
 
 def load_encoders(
-    choices: Sequence[Mapping[str, Any]], checkpoints: Sequence[str], image_size: int
+    choices: Sequence[Mapping[str, Any]],
+    checkpoints: Sequence[str],
+    image_size: int,
+    mask_channel: bool = False,
 ) -> dict[str, Encoder]:
     """Load encoders for images of some size, their blocks opened.
 
     Args:
         choices: per encoder ``encoder`` (its name), ``trained`` and ``batch_norm``.
         checkpoints: their files, in order.
+        mask_channel: whether they take a mask as a fourth channel; see :mod:`fewlabels.networks.mask_channel`.
 
     Raises:
-        UserError: a file fits no encoder, or not these images; a block is unknown.
+        UserError: a file fits no encoder, or not these images; a block is unknown; a mask would not be learnt from.
     """
     encoders = {}
     for choice, path in zip(choices, checkpoints, strict=True):
         encoder, _ = load_encoder(path, image_size)
+        if mask_channel:
+            add_mask_channel(encoder)
         encoder.open_blocks(choice["trained"], choice["batch_norm"])
+        if mask_channel:
+            check_mask_is_learnt(encoder)
         encoders[choice["encoder"]] = encoder
     return encoders
 
@@ -158,10 +225,6 @@ def split_samples(index: Sequence[dict[str, str]], split: str) -> list[Sample]:
     return [
         Sample(row["id"], row["label"], bool(row["mask"])) for row in index if row["split"] == split
     ]
-
-
-#: Columns of a history without any epoch.
-HISTORY_COLUMNS = ["epoch", "steps", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 
 
 def write_history(path: Path | str, history: list[dict[str, float]]) -> None:
@@ -205,6 +268,18 @@ def classifier_metadata(
     arguments: argparse.Namespace, classes: Sequence[str], model: Classifier, image_size: int
 ) -> dict:
     """Plain facts that a checkpoint needs to be used again: classes, sizes, encoders, recipe."""
+    seen = (
+        {
+            "use": arguments.predicted_mask_use,
+            "crop_margin": arguments.crop_margin,
+            # What predict_masks wrote beside the masks.
+            "network": beside(
+                Path(arguments.predicted_masks).with_suffix(".pt"), arguments.checkpoint
+            ),
+        }
+        if getattr(arguments, "predicted_masks", None)
+        else None
+    )
     return {
         "model": name_of(arguments),
         "classes": list(classes),
@@ -212,6 +287,7 @@ def classifier_metadata(
         "resize": arguments.resize,
         "encoders": describe_encoders(model),
         "mask_use": getattr(arguments, "mask_use", "off"),
+        **({"predicted_masks": seen} if seen else {}),
         "training": arguments.training.plain(),
         "seed": arguments.seed,
         "state": "complete",
@@ -229,10 +305,12 @@ def save_classifier(path: str, model: Classifier, metadata: dict) -> None:
 
 
 def write_record(path: Path | str, runtime: Runtime, started: float, **facts: object) -> None:
-    """Write what differs from run to run: time since ``started`` (perf_counter), work, device, versions."""
-    seconds = time.perf_counter() - started
+    """Write what differs from run to run: time since ``started`` (perf_counter), work, device, versions. It is the last
+    file of a training, whose state is no longer needed; time and work are of all parts that led to its results."""
+    seconds = runtime.unfinished.seconds + time.perf_counter() - started
     record = runtime.record() | {
         "seconds": round(seconds, 3),
+        "continued": runtime.unfinished.continued,
         "images": runtime.meter.images,
         "images_per_second": round(runtime.meter.images / seconds, 3),
         **{
@@ -247,3 +325,4 @@ def write_record(path: Path | str, runtime: Runtime, started: float, **facts: ob
     if runtime.device.type == "cuda":
         record["peak_gpu_mb"] = round(torch.cuda.max_memory_allocated(runtime.device) / 1e6, 1)
     write_json(path, record)
+    runtime.unfinished.remove()

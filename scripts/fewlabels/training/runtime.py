@@ -18,6 +18,8 @@ from torch import nn
 from fewlabels.core.errors import UserError
 from fewlabels.core.gpus import driver_version, take_free_gpu
 from fewlabels.networks.encoder import has_depthwise_convolutions
+from fewlabels.training.divergence import ReplayFile
+from fewlabels.training.unfinished import Unfinished
 from fewlabels.training.work_meter import WorkMeter
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -33,6 +35,8 @@ class Runtime:
         threads: CPU threads of torch.
         chosen: whether ``precision`` was chosen by rule (auto), so that single networks may depart from it.
         meter: counts what passes through networks.
+        unfinished: where the state of a training is kept.
+        replay_file: what is written where a training diverges.
     """
 
     device: torch.device
@@ -40,6 +44,8 @@ class Runtime:
     threads: int
     chosen: bool = False
     meter: WorkMeter = field(default_factory=WorkMeter, compare=False)
+    unfinished: Unfinished = field(default_factory=Unfinished, compare=False)
+    replay_file: ReplayFile = field(default_factory=ReplayFile, compare=False)
 
     def precision_of(self, network: nn.Module) -> torch.dtype:
         """Dtype of a network's products, in the mode (training or evaluation) that it is in.
@@ -145,6 +151,8 @@ def start(device: str, precision: str, threads: int) -> Runtime:
     # Every tensor is written before it is read: filling new ones first would cost a pass over memory.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
+    # float32 means float32: by default a GPU's convolutions round their factors to 10 bits (TF32).
+    torch.backends.cudnn.allow_tf32 = False
     chosen = choose_gpu() if device == "cuda" else torch.device(device)
     runtime = Runtime(chosen, getattr(torch, precision), threads, automatic)
     logging.info(", ".join(f"{key} {value}" for key, value in runtime.record().items()))

@@ -1,8 +1,9 @@
 """How much a process computed: pictures, floating point operations, and how fast the machine multiplies."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -20,17 +21,22 @@ class WorkMeter:
         parts: kind -> (pictures, seconds), of what was timed as a whole.
         flops: operations, as :class:`torch.utils.flop_counter.FlopCounterMode` counts them (a
             multiplication and an addition are two).
+        before_batch: called before each batch: where a process that was asked to leave does so.
     """
 
     def __init__(self) -> None:
         self.images = 0
         self.parts: dict[str, tuple[int, float]] = {}
         self.flops = 0.0
+        self.before_batch: Callable[[], None] | None = None
         self._per_image: dict[str, float] = {}
+        self._open: tuple[str, int, float] | None = None
 
     @contextmanager
     def batch(self, kind: str, images: int) -> Iterator[None]:
         """Meter one batch; operations are counted in the first batch of a kind and scaled in the others."""
+        if self.before_batch:
+            self.before_batch()
         if kind in self._per_image:
             yield
         else:
@@ -43,13 +49,35 @@ class WorkMeter:
     @contextmanager
     def part(self, kind: str) -> Iterator[None]:
         """Time a part that ends with a result on the CPU, as an epoch's mean loss, so that no device still computes."""
-        images, started = self.images, time.perf_counter()
-        yield
+        self._open = kind, self.images, time.perf_counter()
+        try:
+            yield
+        finally:
+            self.parts = self._parts_until_now()
+            self._open = None
+
+    def _parts_until_now(self) -> dict[str, tuple[int, float]]:
+        """All parts, an open one as if it ended here."""
+        if self._open is None:
+            return dict(self.parts)
+        kind, images, started = self._open
         before, seconds = self.parts.get(kind, (0, 0.0))
-        self.parts[kind] = (
-            before + self.images - images,
-            seconds + time.perf_counter() - started,
-        )
+        spent = time.perf_counter() - started
+        return self.parts | {kind: (before + self.images - images, seconds + spent)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was counted, as plain values."""
+        return {
+            "images": self.images,
+            "flops": self.flops,
+            "parts": self._parts_until_now(),
+            "per_image": dict(self._per_image),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on counting from what :meth:`state_dict` gave."""
+        self.images, self.flops = state["images"], state["flops"]
+        self.parts, self._per_image = dict(state["parts"]), dict(state["per_image"])
 
 
 def matrix_product_rate(device: torch.device, precision: torch.dtype) -> float:

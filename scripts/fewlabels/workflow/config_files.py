@@ -17,6 +17,7 @@ import yaml
 
 from fewlabels.core.errors import UserError, did_you_mean
 from fewlabels.core.settings import number_label
+from fewlabels.workflow.config_values import check_values
 
 TAG = "tag:yaml.org,2002:"
 #: Text that YAML takes for a number of another base: 010 is 8, 1:30 is 90.
@@ -30,14 +31,21 @@ def read_config_file(path: Path | str) -> dict[Any, Any]:
     """Read a config file in YAML or JSON; an empty one, or one of remarks alone, changes nothing.
 
     Raises:
-        UserError: the file is missing, is in another encoding or no YAML, holds something else than keys, or a key
-            twice.
+        UserError: the file is missing, is in another encoding or no YAML, holds something else than keys, a key twice,
+            or what no key may hold (:func:`check_values`).
     """
     text = _text_of(path)
     try:
-        values = json.loads(text, object_pairs_hook=functools.partial(_once, path))
-    except json.JSONDecodeError:
-        values = _read_yaml(path, text)
+        try:
+            values = json.loads(text, object_pairs_hook=functools.partial(_once, path))
+        except ValueError:
+            values = _read_yaml(path, text)
+    except RecursionError:
+        raise UserError(f"{path}: too much lies within one another: mend the brackets") from None
+    try:
+        check_values(values)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -117,7 +125,9 @@ def _check_pathvars(path: Path | str, pathvars: Any) -> None:
         if name not in PATHVARS:
             raise UserError(f"{key} is unknown: {did_you_mean(str(name), PATHVARS)}")
         if not isinstance(folder, str) or not folder:
-            raise UserError(f"{key} is {json.dumps(folder)}: give a folder, a number in quotes")
+            raise UserError(
+                f"{key} is {json.dumps(folder, default=str)}: give a folder, a number in quotes"
+            )
         for other in re.findall("<([^<>]*)>", folder):
             if name in STARTS or other not in STARTS:
                 raise UserError(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, create_model
 
 from fewlabels.core.config_paths import ConfigPath
+from fewlabels.core.mask_settings import PredictedMasks, PredictedMaskUse
 from fewlabels.core.settings import (
     EncoderChoice,
     Label,
@@ -12,12 +13,14 @@ from fewlabels.core.settings import (
     Section,
     Seed,
     Share,
+    Unlabelled,
     map_entries,
 )
 from fewlabels.data.intensities import WhiteLevel
 from fewlabels.data.layouts import Layout
 from fewlabels.data.problem_kinds import KINDS, Policy
 from fewlabels.pretraining.settings import AnyPretraining
+from fewlabels.workflow.synthetic_settings import Synthetic
 
 Name = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9]*$")]
 FileStem = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_]*$")]
@@ -144,35 +147,7 @@ class Masks(Section):
     empty: Literal["keep", "apply", "stop"] = Field(
         description="of a mask without foreground; keep: the image stays unmasked, apply: all black"
     )
-
-
-class SyntheticWbc(Section):
-    train: int = Field(ge=5, description="training images")
-    test: int = Field(ge=5, description="test images")
-    size: int = Field(ge=32, description="pixels")
-    balance: float = Field(ge=0, le=1, description="0: the real class shares; 1: equal ones")
-
-
-class SyntheticCam16(Section):
-    train: int = Field(ge=2, description="training images")
-    validation: int = Field(ge=2, description="validation images")
-    test: int = Field(ge=2, description="test images")
-    size: int = Field(ge=32, description="pixels")
-
-
-class SyntheticPrcc(Section):
-    images: int = Field(ge=5, description="images, all in one folder")
-    size: int = Field(ge=32, description="pixels")
-
-
-class Synthetic(Section):
-    """Synthetic data sets in the layout of the default ones: wbc, cam16, prcc."""
-
-    draw: bool = Field(description="draw them, and use them in place of data_root")
-    seed: Seed = Field(description="of the drawings")
-    wbc: SyntheticWbc
-    cam16: SyntheticCam16
-    prcc: SyntheticPrcc
+    predicted: PredictedMasks
 
 
 class Crossed(Section):
@@ -209,6 +184,12 @@ class Experiment(Section):
         description="grouped: each arm <arm> runs as <arm>Grouped, too, trained and tested on different slides",
     )
     split_seed: Seed = Field(description="of holdouts and of the grouped split")
+    failed_runs: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="how many trainings of classifiers may fail, after their retries, before the workflow fails: they "
+        "stand in the tables as failed, with the last line of their log, and no mean is given over the rest. Where "
+        "more have failed than this, all failed ones are tried again",
+    )
     crossed: Crossed
 
 
@@ -241,6 +222,14 @@ class Backbone(Section):
         None, description="of the file at that path"
     )
     seed: Seed = Field(0, description="of random weights")
+    licence: Text | None = Field(
+        None, description="of the weights, shown beside the table; null: nothing is shown"
+    )
+    saw_test_data: bool = Field(
+        False,
+        description="whether the weights were learnt from test images of the target: arms that come from them are "
+        "marked transductive",
+    )
 
     @property
     def file(self) -> str | None:
@@ -255,16 +244,35 @@ class Arm(Section):
     masks: MaskUse = Field(
         description="replace: the masked image in place of the image; append: as one more training image"
     )
+    predicted_masks: PredictedMaskUse = Field(
+        "off",
+        description="masks that a network predicts for every image, training and test alike, learnt from those that "
+        "the subset owns (`masks.predicted`); replace: the background is black; crop: the square around the cell, "
+        "enlarged; channel: the mask as a fourth channel of the encoders, whose first block must be open; all of them "
+        "with `masks: off`",
+    )
     encoders: list[EncoderChoice] = Field(
         min_length=1, description="their features are concatenated"
     )
-    training: dict[str, Any] = Field({}, description="what differs from `training.classification`")
+    classifier: Literal["network", "logistic_regression", "nearest_neighbours"] = Field(
+        "network",
+        description="network: a linear head, trained with the open blocks; the others are fitted to the features of "
+        "frozen encoders",
+    )
+    unlabelled: Unlabelled = Unlabelled()
+    preset: str | None = Field(
+        None, description="of `training.presets`: what differs from `training.classification`"
+    )
+    training: dict[str, Any] = Field({}, description="what differs from these, too")
 
 
 class Training(Section):
     defaults: dict[str, Any] = Field(description="of every training")
     classification: dict[str, Any] = Field(
         description="what differs for the target's classifiers, of every arm"
+    )
+    presets: dict[Name, dict[str, Any]] = Field(
+        {}, description="name -> what differs for the arms that have it as `preset`"
     )
 
 
@@ -350,6 +358,11 @@ class Config(Section):
     )
     datasets: dict[FileStem, Dataset] = Field(min_length=1)
     external: dict[Name, External]
+    new_images: dict[Name, Path] = Field(
+        {},
+        description="name -> folder or table (path and, if wanted, label) of images to predict, below data_root or "
+        "absolute; predicted only where results/predict/<name>/<arm>_<target>_<fraction>.csv is asked for",
+    )
     problems: Problems
     leakage: Leakage
     images: Images

@@ -1,7 +1,6 @@
 """From what Snakemake read to a checked config; every complaint is one line with the remedy."""
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeGuard
 
 from pydantic import ValidationError
@@ -12,6 +11,7 @@ from fewlabels.core.fractions import per_cent_labels
 from fewlabels.core.settings import TrainingSettings, describe, number_label
 from fewlabels.data.layouts import Layout, check_layout
 from fewlabels.workflow.config_model import Config, Dataset, External
+from fewlabels.workflow.config_values import check_values
 from fewlabels.workflow.names import check_input_paths, check_names, check_pathvars
 
 #: Where keys of the config's earlier form went; what stands below a section comes before it.
@@ -52,10 +52,11 @@ def load_config(raw: Mapping[str, Any], overlay: Mapping[str, Any] | None = None
     Raises:
         UserError: the first thing that is wrong, as ``config: ...``.
     """
-    raw = merged(with_text_keys(raw), with_text_keys(overlay or {}))
     try:
+        for values in (raw, overlay):
+            check_values(values)
+        raw = merged(with_text_keys(raw), with_text_keys(overlay or {}))
         _check_moved(raw)
-        _check_numbers(raw)
         _check_shares(raw)
         try:
             config = Config.model_validate(raw, context=EXPANDING)
@@ -103,26 +104,6 @@ def _check_moved(raw: Mapping[str, Any]) -> None:
         # A pretraining of one's own may bear an old section's name: it says its method.
         if found is not None and not (isinstance(found, Mapping) and "method" in found):
             raise UserError(f"key '{old}' is now {new}: see CHANGELOG.md")
-
-
-def _check_numbers(raw: Mapping[str, Any]) -> None:
-    """Refuse what is no number in truth, also in the settings of training of arms that are not run."""
-    for key, value in _values(raw):
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UserError(f"key '{key}' is {value}: give a finite number")
-
-
-def _values(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of nested maps and lists, and its key."""
-    steps: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, Mapping):
-        steps = value.items()
-    elif isinstance(value, list | tuple):
-        steps = enumerate(value)
-    else:
-        yield key, value
-    for step, below in steps:
-        yield from _values(below, f"{key}.{step}".lstrip("."))
 
 
 def _check_shares(raw: Mapping[str, Any]) -> None:

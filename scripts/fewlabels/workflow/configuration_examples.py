@@ -111,6 +111,19 @@ arms:
   chained: {title: ImageNet; CAM16; pRCC, masks: "off", encoders: [{encoder: cam16_then_prcc, trained: [layer4]}]}
 experiment: {arms: [resnet, chained]}
 """,
+    "Images without labels first, the target's among them": """
+# Training images alone, and no label of the target: its test images are in no set that is learnt from.
+pretraining:
+  seen_alike:
+    method: contrastive                                  # or masked_images
+    datasets: [wbc, cam16, prcc]
+    start: imagenet_efficientnet_lite0
+    trained: all
+    training: {epochs: 20, batch_size: 64, learning_rate: 0.0005}
+arms:
+  afterAll: {title: images first, masks: "off", encoders: [{encoder: seen_alike, trained: all, batch_norm: frozen}]}
+experiment: {arms: [resnet, afterAll]}
+""",
     "Enough steps with few labels": """
 # At 1 % the 30 epochs of a few images are few steps. The arm lite (real ImageNet weights that need no download)
 # has settings of its own.

@@ -8,9 +8,18 @@ from fewlabels.core.fractions import per_cent_labels, per_class_labels
 from fewlabels.core.run_grid import GridArm, RunGrid
 from fewlabels.core.run_sheet import Run
 from fewlabels.core.settings import TrainingSettings
-from fewlabels.pretraining.settings import Autoencoder, Pretraining, Supervised, Trained
+from fewlabels.pretraining.settings import (
+    Autoencoder,
+    MaskedImages,
+    MultiSource,
+    OnSeveralSets,
+    Pretraining,
+    Supervised,
+    Trained,
+)
 from fewlabels.workflow.config_model import Arm, Config
 from fewlabels.workflow.configuration import training_settings
+from fewlabels.workflow.frozen_encoders import check_classifier
 from fewlabels.workflow.names import check_planned_names
 from fewlabels.workflow.pretraining_seeds import PlannedPretraining, as_declared, per_replicate
 
@@ -50,6 +59,11 @@ class Experiment:
     runs: list[Run]
 
     @property
+    def recipes(self) -> dict[str, Arm]:
+        """Arm -> what its config says."""
+        return {name: arm.recipe for name, arm in self.arms.items()}
+
+    @property
     def pretraining(self) -> dict[str, Pretraining]:
         """The pretrainings that are made, in the order of their tables: by name."""
         return self.planned.entries
@@ -64,6 +78,7 @@ def plan_experiment(config: Config) -> Experiment:
     try:
         arms = {arm.name: arm for arm in _listed_arms(config)}
         _check_table(config)
+        _check_predicted_masks(config)
         closure = _Closure(config)
         for name in config.experiment.arms:
             for place, choice in enumerate(config.arms[name].encoders):
@@ -104,6 +119,25 @@ def _planned_pretraining(config: Config, closure: "_Closure") -> PlannedPretrain
     )
 
 
+def _check_predicted_masks(config: Config) -> None:
+    """Refuse arms that see images through predicted masks and mask them otherwise, too, or have none to learn from."""
+    target = config.datasets[config.target]
+    for name in config.experiment.arms:
+        arm = config.arms[name]
+        if arm.predicted_masks == "off":
+            continue
+        if arm.masks != "off":
+            raise UserError(
+                f"key 'arms.{name}.masks' is {arm.masks}, and predicted_masks is {arm.predicted_masks}: set one of "
+                "them to off"
+            )
+        if not target.masks and not target.table:
+            raise UserError(
+                f"key 'arms.{name}.predicted_masks' is {arm.predicted_masks}, but the target has no masks to learn "
+                f"them from: set datasets.{config.target}.masks, or predicted_masks to off"
+            )
+
+
 def _check_table(config: Config) -> None:
     """Refuse names of figures and of reported numbers that are declared nowhere; that all are run is not asked.
 
@@ -127,7 +161,11 @@ def reported_numbers(config: Config, experiment: Experiment) -> dict[str, float 
     """The published numbers of what is run, of the data sets that they are of."""
     on = dict.fromkeys(experiment.arms, config.target)
     declared_as = experiment.planned.declared_as
-    on |= {name: dataset_of(config, declared) for name, declared in declared_as.items()}
+    on |= {
+        name: dataset_of(config, declared)
+        for name, declared in declared_as.items()
+        if not isinstance(config.pretraining[declared], OnSeveralSets)
+    }
     found = {
         name: config.table.reported.get(dataset, {}).get(declared_as.get(name, name))
         for name, dataset in on.items()
@@ -173,58 +211,79 @@ class _Closure:
             return
         for below, gives, key_below in _starts(name, entry):
             self.need(below, gives, key_below, [*chain, name])
-        self._check_dataset(name, entry)
+        self._check_datasets(name, entry)
         self.pretraining.append(name)
 
-    def _check_dataset(self, name: str, entry: Pretraining) -> None:
-        key, dataset = f"pretraining.{name}", getattr(entry, "dataset", None)
-        if dataset is None:
+    def _check_datasets(self, name: str, entry: Pretraining) -> None:
+        key = f"pretraining.{name}.{'datasets' if isinstance(entry, OnSeveralSets) else 'dataset'}"
+        datasets = entry.own_datasets()
+        for dataset in datasets:
+            if dataset not in self.config.datasets:
+                raise UserError(
+                    f"key '{key}' names '{dataset}': "
+                    + did_you_mean(dataset, list(self.config.datasets))
+                )
+            if datasets.count(dataset) > 1:
+                raise UserError(f"key '{key}' names '{dataset}' twice: once is enough")
+            self.datasets.add(dataset)
+            if dataset == self.config.target:
+                self._check_target_as_source(key, entry)
+            if entry.tested and not self.config.datasets[dataset].has_test:
+                raise UserError(
+                    f"key 'datasets.{dataset}': {name} is tested on images of its own: set splits.test or holdout"
+                )
+        self._check_labels(name, entry)
+        self._check_image_size(name, entry)
+
+    def _check_labels(self, name: str, entry: Pretraining) -> None:
+        """Every data set of a method that learns labels must have some; pseudo-labels must be of its own images."""
+        if not isinstance(entry, Supervised | MultiSource):
             return
-        if dataset not in self.config.datasets:
+        key, datasets = f"pretraining.{name}", entry.own_datasets()
+        of = None if entry.labels is None else dataset_of(self.config, entry.labels)
+        if of is not None and of not in datasets:
             raise UserError(
-                f"key '{key}.dataset' names '{dataset}': "
-                + did_you_mean(dataset, list(self.config.datasets))
+                f"key '{key}.labels' are of another data set: give those of {' or '.join(datasets)}"
             )
-        declared = self.config.datasets[dataset]
-        self.datasets.add(dataset)
-        if dataset == self.config.target:
-            self._check_target_as_source(key, entry)
-        if isinstance(entry, Supervised):
-            if entry.labels is None and len(declared.classes) < 2:
+        for dataset in datasets:
+            if dataset != of and len(self.config.datasets[dataset].classes) < 2:
                 raise UserError(
                     f"key '{key}': the data set {dataset} has no labels: declare its classes, or give pseudo-labels"
                 )
-            if entry.labels is not None and dataset_of(self.config, entry.labels) != dataset:
-                raise UserError(
-                    f"key '{key}.labels' are of another data set: give those of {dataset}"
-                )
-        if entry.tested and not declared.has_test:
-            raise UserError(
-                f"key 'datasets.{dataset}': {name} is tested on images of its own: set splits.test or holdout"
-            )
+
+    def _check_image_size(self, name: str, entry: Pretraining) -> None:
+        size = self.config.images.size
         if isinstance(entry, Autoencoder):
             divisor = 2 ** len(entry.channels)
-            if self.config.images.size % divisor:
+            if size % divisor:
                 raise UserError(
                     f"key 'images.size' must be a multiple of {divisor}: "
                     f"{name} halves the image {len(entry.channels)} times"
                 )
+        if isinstance(entry, MaskedImages) and (
+            size % entry.patch_size or size == entry.patch_size
+        ):
+            raise UserError(
+                f"key 'pretraining.{name}.patch_size' must be a smaller divisor of images.size ({size})"
+            )
 
     def _check_target_as_source(self, key: str, entry: Pretraining) -> None:
         """Pretraining may see the target's training images, but not their labels, and no test image."""
-        if isinstance(entry, Supervised) and entry.labels is None:
+        if isinstance(entry, MultiSource) or (
+            isinstance(entry, Supervised) and entry.labels is None
+        ):
             raise UserError(
-                f"key '{key}.dataset' is the target: an encoder that was trained on its labels would show them all to "
+                f"key '{key}' names the target: an encoder that was trained on its labels would show them all to "
                 "every fraction; choose another data set, or a method that needs no labels"
             )
         if isinstance(entry, Supervised):
             raise UserError(
-                f"key '{key}.labels' are of the target, whose test images have no pseudo-labels to be tested on: "
-                "choose another data set, or method autoencoder"
+                f"key '{key.removesuffix('dataset')}labels' are of the target, whose test images have no "
+                "pseudo-labels to be tested on: choose another data set, or a method that needs no labels"
             )
         if GROUPED in self.config.experiment.splits:
             raise UserError(
-                f"key '{key}.dataset' is the target, of whose given training images experiment.splits: grouped takes "
+                f"key '{key}' names the target, of whose given training images experiment.splits: grouped takes "
                 "test images: choose another data set, or take grouped out"
             )
 
@@ -282,13 +341,24 @@ def _listed_arms(config: Config) -> Iterator[ListedArm]:
     for split in splits:
         for name in config.experiment.arms:
             recipe = config.arms[name]
+            presets, chosen = config.training.presets, recipe.preset
+            if chosen is not None and chosen not in presets:
+                meant = did_you_mean(chosen, list(presets))
+                raise UserError(f"key 'arms.{name}.preset' names '{chosen}': {meant}")
             training = training_settings(
                 {
                     "training.defaults": config.training.defaults,
                     "training.classification": config.training.classification,
+                    **({f"training.presets.{chosen}": presets[chosen]} if chosen else {}),
                     f"arms.{name}.training": recipe.training,
                 }
             )
+            check_classifier(name, recipe, training)
+            if recipe.unlabelled.method != "off" and training.averaging != "ema":
+                raise UserError(
+                    f"key 'arms.{name}.unlabelled' needs the mean weights of the training as a teacher: "
+                    "set averaging: ema in its training"
+                )
             compared = baseline if baseline in config.experiment.arms and name != baseline else ""
             if split == "given":
                 yield ListedArm(name, recipe, split, recipe.title, training, compared)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 #: The tables that a reader takes for the results, below the results folder.
 TABLES = (
-    *("summary.md", "summary.csv", "comparisons.csv", "labels.csv", "spread.csv", "costs.csv"),
+    *("report.html", "summary.md", "summary.csv", "comparisons.csv", "labels.csv"),
+    *("label_efficiency.csv", "label_errors.csv", "spread.csv", "costs.csv"),
     *("data.md", "data.csv", "benchmarks.csv", "provenance.json"),
 )
 FOLDER = "outdated"

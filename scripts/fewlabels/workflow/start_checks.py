@@ -9,6 +9,60 @@ from fewlabels.data.image_tables import read_table
 from fewlabels.data.layouts import Layout
 from fewlabels.data.true_types import read_true_types
 from fewlabels.data.walk import walk
+from fewlabels.pretraining.settings import Cluster
+from fewlabels.workflow.experiment import Experiment, dataset_of
+from fewlabels.workflow.raw_data import RawData
+
+
+def check_inputs(raw: RawData, experiment: Experiment, written: Mapping[str, str]) -> list[str]:
+    """Check the folders and tables of the user's.
+
+    Args:
+        written: key of the config -> folder that the workflow writes to.
+
+    Returns:
+        warnings, one line each.
+
+    Raises:
+        UserError: the first thing that a run would stop at.
+    """
+    config = raw.config
+    own = [
+        name for name in [*experiment.datasets, *sorted(config.external)] if not raw.is_drawn(name)
+    ]
+    read = {
+        f"{raw.section_of(name)}.folder": raw.folder_of(name)
+        for name in own
+        if not raw.layout_of(name).table
+    }
+    read |= {
+        f"subsets.given.{fraction}": raw.given_folder_of(fraction)
+        for fraction in given_fractions(raw, experiment)
+    }
+    check_places(written, read)
+    warnings = []
+    for name in dict.fromkeys(experiment.planned.declared_as.values()):
+        if not isinstance(config.pretraining[name], Cluster):
+            continue
+        dataset = dataset_of(config, name)
+        table = config.datasets[dataset].true_types
+        if dataset in own and table and os.path.isdir(raw.folder_of(dataset)):
+            key = f"datasets.{dataset}.true_types"
+            folder, layout = raw.folder_of(dataset), raw.layout_of(dataset)
+            unknown = check_true_types(key, table, folder, layout)
+            if unknown:
+                warnings.append(
+                    f"{table} ({key}) has {len(unknown)} ids that are no image's, such as '{unknown[0]}'"
+                )
+    return warnings
+
+
+def given_fractions(raw: RawData, experiment: Experiment) -> list[str]:
+    """The fractions whose subsets are given in folders."""
+    if raw.config.subsets.source != "given":
+        return []
+    run = {one.fraction for one in experiment.runs if one.tabled}
+    return [fraction for fraction in raw.config.subsets.given if fraction in run]
 
 
 def check_places(written: Mapping[str, str], read: Mapping[str, str]) -> None:
@@ -54,12 +108,12 @@ def check_true_types(key: str, path: str, root: str, layout: Layout) -> list[str
         UserError: the table is missing or can't be used; names the key.
     """
     try:
-        return read_true_types(path).unknown(_files(root, layout))
+        return read_true_types(path).unknown(files_of(root, layout))
     except UserError as error:
         raise UserError(f"config: key '{key}': {error}") from None
 
 
-def _files(root: str, layout: Layout) -> Iterator[str]:
+def files_of(root: str, layout: Layout) -> Iterator[str]:
     """Paths of all files that may be images of a data set."""
     if layout.table is not None:
         table = Path(root, layout.table)

@@ -1,0 +1,1 @@
+"""Classifiers in use: predictions for new images, exported files, model cards."""

@@ -1,0 +1,144 @@
+"""Trainings, and the Snakemake above them, killed at random moments: the end is that of an undisturbed run.
+
+``KILLS=20 make test-faults``: how many kills. Each goes to a training, to Snakemake, or to all processes at once.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from killing import (
+    files_of,
+    half_files,
+    locks_in,
+    processes_in,
+    start,
+    states_in,
+    trainings_in,
+    wait_for,
+)
+from machines import copy_repository, snakemake
+
+#: Seconds that a run may take to its end.
+WHOLE_RUN = 3600
+KILLS = int(os.environ.get("KILLS") or 20)
+#: Epochs of about 10 ms, so that each training takes some seconds.
+OVERLAY = """
+experiment: {arms: [afterSupervised, afterViews, afterPatches, afterSources], crossed: {replicates: []}}
+statistics: {baseline: afterSupervised, bootstrap: 100}
+table: {figures: {figure4: null, figure5: null}}
+subsets: {fractions: [100]}
+training: {classification: {epochs: 150, batch_size: 16}}
+pretraining:
+  small: {method: autoencoder, dataset: prcc, channels: [4, 8], latent_size: 4, training: {epochs: 200, batch_size: 4}}
+  labels: {method: supervised, dataset: cam16, start: small, trained: all, training: {epochs: 150, batch_size: 8}}
+  views:
+    method: contrastive
+    datasets: [cam16, prcc]
+    start: small
+    trained: all
+    held_out: 0.25
+    training: {epochs: 60, batch_size: 8}
+  patches:
+    method: masked_images
+    datasets: [cam16, prcc]
+    start: small
+    trained: all
+    held_out: 0.25
+    patch_size: 8
+    training: {epochs: 60, batch_size: 8}
+  features: {method: extract, dataset: prcc, start: imagenet_resnet18, node: avgpool}
+  clusters: {method: cluster, features: features, pca_dimensions: 4, clusters: 2}
+  sources:
+    method: multi_source
+    datasets: [cam16, prcc]
+    labels: clusters
+    start: small
+    trained: all
+    held_out: 0.25
+    training: {epochs: 60, batch_size: 8}
+arms:
+  afterSupervised: {title: a, masks: "off", encoders: [{encoder: labels, trained: all}], training: {averaging: ema}}
+  afterViews:
+    title: b
+    masks: append
+    encoders: [{encoder: views, trained: all}]
+    training: {averaging: mean, schedule: one_cycle}
+  afterPatches: {title: c, masks: "off", encoders: [{encoder: patches, trained: all}], training: {rotation: any}}
+  afterSources: {title: d, masks: "off", encoders: [{encoder: sources, trained: [latent]}]}
+"""
+ARMS = ("afterSupervised", "afterViews", "afterPatches", "afterSources")
+TRAININGS = ["small", "labels", "views", "patches", "sources"]
+TRAININGS += [f"replicate1/{arm}_wbc_100" for arm in ARMS]
+OPTIONS = ("--configfile", "tests/tiny.yaml", "kills.yaml", "--cores", "2", "--")
+WANTED = [f"results/predictions/replicate1/{arm}_wbc_100.csv" for arm in ARMS]
+
+
+def all_files(folder: Path) -> dict[Path, bytes]:
+    return {path: content for name in TRAININGS for path, content in files_of(folder, name).items()}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = copy_repository(tmp_path_factory.mktemp("kills"))
+    (folder / "kills.yaml").write_text(OVERLAY)
+    snakemake(folder, *OPTIONS, *WANTED)
+    return folder
+
+
+def strike(draws: random.Random, folder: Path, process: subprocess.Popen) -> str:
+    """Kill something; what it was."""
+    target = draws.choice(["training", "Snakemake", "all"])
+    trainings = trainings_in(folder)
+    if target == "training" and trainings:
+        os.kill(draws.choice(trainings), signal.SIGKILL)
+    elif target == "all":
+        for pid in processes_in(folder):
+            os.kill(pid, signal.SIGKILL)
+    else:
+        target = "Snakemake"
+        process.kill()
+    return target
+
+
+def kill_once(draws: random.Random, folder: Path, process: subprocess.Popen) -> str | None:
+    """Kill something after a random time of a training; what it was, and how old the youngest state; None where the
+    run came to its end before."""
+    wait_for(lambda: trainings_in(folder) or process.poll() is not None)
+    # Mostly within the training, at times before its first state.
+    time.sleep(draws.uniform(0, 8))
+    if process.poll() is not None:
+        return None
+    kept = [time.time() - path.stat().st_mtime for path in states_in(folder)]
+    age = f"{min(kept):.1f} s" if kept else "none"
+    return f"{strike(draws, folder, process)}, youngest state: {age}"
+
+
+def test_killed_at_random_moments(folder):
+    draws = random.Random(0)
+    expected = all_files(folder)
+    assert len(expected) == 2 * 5 + 1 + 3 * 4
+    kills: list[str] = []
+    continued = 0
+    while len(kills) < KILLS:
+        for path in expected:
+            path.unlink()
+        ended = False
+        while not ended:
+            process = start(folder, *OPTIONS, *WANTED)
+            if len(kills) < KILLS:
+                kills += filter(None, [kill_once(draws, folder, process)])
+            ended = process.wait(WHOLE_RUN) == 0
+            assert wait_for(lambda: not processes_in(folder)), processes_in(folder)
+        assert all_files(folder) == expected
+        assert states_in(folder) == half_files(folder) == locks_in(folder) == []
+        records = [folder / f"results/records/{name}.json" for name in TRAININGS]
+        continued += sum(json.loads(path.read_text())["continued"] for path in records)
+    print(f"{len(kills)} kills, {continued} trainings gone on with:", *kills, sep="\n")
+    # Else nothing was tried.
+    assert continued >= KILLS // 4
