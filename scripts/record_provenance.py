@@ -15,7 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fewlabels.core.cli import make_parser, run_script
-from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv, sha256_of_file, write_json
 from fewlabels.core.fingerprints import canonical_json, config_hash, scripts_hash, sha256_of_text
 
@@ -39,10 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
 def images_hash(index: Path | str) -> str:
     """SHA-256 over ids, splits, labels and hashes of pixels and masks of an index, whatever the order of its rows."""
     keys = ("id", "split", "label", "pixel_sha256", "mask_sha256")
-    try:
-        rows = sorted([row[key] for key in keys] for row in read_csv(index))
-    except KeyError as error:
-        raise UserError(f"{index} has no column {error}: run index_images again") from None
+    rows = sorted([row[key] for key in keys] for row in read_csv(index))
     return sha256_of_text(canonical_json(rows))
 
 

@@ -118,6 +118,14 @@ def test_csv_without_rows_has_a_header(tmp_path):
     assert read_csv(tmp_path / "table.csv") == []
 
 
+def test_a_column_that_a_csv_lacks_is_named(tmp_path):
+    (tmp_path / "index.csv").write_text("id,label\na,b\n")
+    [row] = read_csv(tmp_path / "index.csv")
+    assert row == {"id": "a", "label": "b"} and row.get("split", "none") == "none"
+    with pytest.raises(UserError, match=r"index\.csv has no column 'split': delete it, and run"):
+        row["split"]
+
+
 def test_a_missing_csv_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nowhere\.csv does not exist"):
         read_csv(tmp_path / "nowhere.csv")

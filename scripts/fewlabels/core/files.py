@@ -134,8 +134,25 @@ def write_csv(path: Path | str, columns: Sequence[str], rows: Iterable[Mapping[s
             )
 
 
+class CsvRow(dict[str, str]):
+    """A row of a CSV file: column -> cell.
+
+    Raises:
+        UserError: when asked for a column that the file does not have.
+    """
+
+    __slots__ = ("path",)
+
+    def __init__(self, cells: Iterable[tuple[str, str]], path: Path) -> None:
+        super().__init__(cells)
+        self.path = path
+
+    def __missing__(self, column: str) -> str:
+        raise UserError(f"{self.path} has no column '{column}': delete it, and run again")
+
+
 def read_csv(path: Path | str) -> list[dict[str, str]]:
-    """Read a CSV file as a list of rows; every cell is a string.
+    """Read a CSV file as a list of rows; every cell is a string, and empty lines are none.
 
     Raises:
         UserError: the file does not exist, or is not as the workflow writes them.
@@ -145,15 +162,15 @@ def read_csv(path: Path | str) -> list[dict[str, str]]:
         raise UserError(f"{path} does not exist: run the rule that writes it first")
     try:
         with path.open(encoding="utf-8", newline="") as handle:
-            rows = list(csv.DictReader(handle))
+            header, *rows = [cells for cells in csv.reader(handle) if cells] or [[]]
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} is damaged ({error}): delete it, and run again") from None
-    for number, row in enumerate(rows, start=1):
-        if None in row or None in row.values():
+    for number, cells in enumerate(rows, start=1):
+        if len(cells) != len(header):
             raise UserError(
                 f"{path} is damaged (row {number} has not as many cells as the header): delete it, and run again"
             )
-    return rows
+    return [CsvRow(zip(header, cells, strict=True), path) for cells in rows]
 
 
 def sha256_of_file(path: Path | str) -> str:
