@@ -20,16 +20,6 @@ WHOLE_RUN = 1200
 MB = 1 << 20
 
 
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory) -> dict[str, bytes]:
-    """What a run makes whose disk has room."""
-    folder = copy_repository(tmp_path_factory.mktemp("undisturbed"))
-    snakemake(folder, *OPTIONS)
-    found = tables(folder / "results")
-    assert len(found) > 20
-    return found
-
-
 @pytest.fixture
 def disk(tmp_path) -> Iterator[Path]:
     """A copy of the repository whose results lie on a disk of their own, of 1,300 MB and 4,000 files."""

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from builders import predictions_of
+from random_predictions import random_predictions
 from scipy.stats import norm, t
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
@@ -24,10 +25,9 @@ from fewlabels.statistics.intervals import (
     resampled_probabilities,
     resampling_weights,
     share_intervals,
-    weighted_macro_auroc,
     wilson_of,
 )
-from fewlabels.statistics.metrics import confusion_by_unit, headline_metrics, macro_auroc
+from fewlabels.statistics.metrics import confusion_by_unit, headline_metrics
 from fewlabels.statistics.predictions import Predictions, Units, units_of
 
 
@@ -278,45 +278,6 @@ def test_a_class_never_predicted_or_never_labelled():
 
 
 # ------------------------------------------------------------------------------------- of probabilities
-def random_predictions(images: int, classes: str = "abc", seed: int = 0) -> Predictions:
-    """Probabilities of two decimals, so that many are tied, somewhat higher for the label."""
-    generator = np.random.default_rng(seed)
-    labels = generator.integers(0, len(classes), images)
-    raw = generator.random((images, len(classes)))
-    raw[np.arange(images), labels] += 0.3
-    probabilities = np.round(raw / raw.sum(1, keepdims=True), 2)
-    ids = tuple(f"{n:04}" for n in range(images))
-    return Predictions(ids, labels, probabilities.argmax(1), probabilities, tuple(classes))
-
-
-def test_weighted_auroc_is_that_of_scikit_learn():
-    found = random_predictions(80)
-    weights = bootstrap_weights(80, 20, 1)
-    expected = [
-        100
-        * np.mean(
-            [
-                roc_auc_score(found.labels == k, found.probabilities[:, k], sample_weight=row)
-                for k in range(3)
-            ]
-        )
-        for row in weights
-    ]
-    values = weighted_macro_auroc(found.labels, found.probabilities, weights)
-    np.testing.assert_allclose(values, expected)
-    every = weighted_macro_auroc(found.labels, found.probabilities, np.ones((1, 80), int))
-    assert every[0] == pytest.approx(macro_auroc(found.labels, found.probabilities))
-
-
-def test_a_class_that_was_not_drawn_is_left_out_of_the_mean():
-    labels, probabilities = np.array([0, 0, 1, 2]), np.eye(3)[[0, 1, 1, 2]] * 0.8 + 0.1
-    (value,) = weighted_macro_auroc(labels, probabilities, np.array([[1, 1, 1, 0]]))
-    # Without the only c. Of a: one of two before the b; of b: tied with one a, before the other.
-    assert value == pytest.approx(100 * (0.75 + 0.75) / 2)
-    (nothing,) = weighted_macro_auroc(labels, probabilities, np.array([[2, 2, 0, 0]]))
-    assert np.isnan(nothing)
-
-
 def probability_intervals(predictions: Predictions, slides: dict[str, str]) -> dict[str, tuple]:
     rows = probability_rows(score(predictions, slides), None, Settings(bootstrap=400, seed=3))
     return {row["metric"]: (row["low"], row["high"]) for row in rows if "interval" in row}

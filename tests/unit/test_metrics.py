@@ -11,7 +11,6 @@ from fewlabels.statistics.metrics import (
     class_metrics,
     confusion_by_unit,
     headline_metrics,
-    macro_auroc,
 )
 from fewlabels.statistics.predictions import units_of
 
@@ -112,16 +111,6 @@ def test_confusion_by_unit_sums_to_the_whole():
     parts = confusion_by_unit(predictions, units_of(predictions.ids, {}))
     assert parts.shape == (4, 2, 2)
     assert parts.sum(0).tolist() == [[1, 1], [1, 1]]
-
-
-def test_auroc_leaves_absent_classes_out():
-    """
-    Class 0 against the rest: scores .8, .4 of its own, .6, .1 of others: 3 of 4 pairs in order. Class 1, the
-    rest of the labels: scores .3, .8 of its own, .1, .5 of others: 3 of 4. Class 2 has no label.
-    """
-    probabilities = np.array([[0.8, 0.1, 0.1], [0.4, 0.5, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1]])
-    assert macro_auroc(np.array([0, 0, 1, 1]), probabilities) == pytest.approx(75)
-    assert macro_auroc(np.array([1, 1, 1, 1]), probabilities) is None
 
 
 def history(*accuracies: float) -> list[dict[str, str]]:

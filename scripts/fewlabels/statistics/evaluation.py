@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fewlabels.statistics import calibration
+from fewlabels.statistics.auroc import macro_auroc
 from fewlabels.statistics.intervals import (
     ZERO,
     effective_units,
@@ -24,7 +25,6 @@ from fewlabels.statistics.metrics import (
     class_metrics,
     confusion_by_unit,
     headline_metrics,
-    macro_auroc,
 )
 from fewlabels.statistics.predictions import LEAST_EFFECTIVE, Predictions, Units, units_of
 from fewlabels.statistics.variance_components import pseudovalues

@@ -4,10 +4,10 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.sparse import csr_array
 from scipy.special import ndtri, stdtrit
 
 from fewlabels.statistics import calibration
+from fewlabels.statistics.auroc import weighted_macro_auroc
 from fewlabels.statistics.predictions import LEAST_EFFECTIVE, Units
 
 Interval = tuple[float, float]
@@ -200,47 +200,3 @@ def resampled_probabilities(
         ]
         values["macro_auroc"] = np.concatenate(parts)
     return values
-
-
-def weighted_macro_auroc(
-    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
-) -> np.ndarray:
-    """As :func:`fewlabels.statistics.metrics.macro_auroc` with each image counted ``weights`` times, float (draws,).
-
-    The area is the share of pairs, an image of the class and one of the rest, that the probability orders rightly, ties
-    by half (Hanley & McNeil 1982, Radiology 143:29). scikit-learn has it for one set of weights at a time.
-
-    Args:
-        weights: float (draws, n), whole.
-    """
-    areas = []
-    # All sums are of whole numbers, and so exact in any order; draws last, as they lie together in memory then.
-    counts = np.ascontiguousarray(weights.T, dtype=np.int32)
-    images = counts.sum(0, dtype=np.int64)
-    for place in range(probabilities.shape[1]):
-        mine, values = labels == place, probabilities[:, place]
-        if not mine.any():
-            continue
-        steps, step_of = np.unique(values[mine], return_inverse=True)
-        positive = _sums(counts[mine], step_of, len(steps))
-        # Of the rest, an image is below all steps from the first that is above it on; below half of an equal one.
-        below = np.sum(
-            [
-                _sums(counts[~mine], np.searchsorted(steps, values[~mine], side), len(steps) + 1)
-                for side in ("left", "right")
-            ],
-            axis=0,
-        )[:-1]
-        right = (positive * below.cumsum(0)).sum(0) / 2
-        labelled = positive.sum(0, dtype=np.int64)
-        pairs = (labelled * (images - labelled)).astype(float)
-        areas.append(np.divide(right, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0))
-    known = ~np.isnan(areas)
-    found = np.where(known, areas, 0).sum(0)
-    return 100 * np.divide(found, known.sum(0), out=np.full(len(found), np.nan), where=known.any(0))
-
-
-def _sums(rows: np.ndarray, codes: np.ndarray, count: int) -> np.ndarray:
-    """Sums of the rows of each code below ``count``: int32 (n, draws) and int (n,) to int32 (count, draws)."""
-    places = codes, np.arange(len(codes))
-    return csr_array((np.ones(len(codes), np.int32), places), shape=(count, len(codes))) @ rows

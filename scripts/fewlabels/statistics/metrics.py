@@ -8,7 +8,6 @@ set, is just another matrix, so that jackknife and bootstrap need no loop over i
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from fewlabels.statistics.predictions import Predictions, Units
 
@@ -84,20 +83,6 @@ def class_metrics(confusion: np.ndarray, classes: Sequence[str]) -> dict[str, np
     )
     values = [100 * part[..., place] for place in range(len(classes)) for part in table]
     return dict(zip(class_metric_names(classes), values, strict=True))
-
-
-def macro_auroc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
-    """Mean over classes of the area under the ROC curve, one class against the rest, in per cent.
-
-    Classes without a label (or with no other) are left out; None where none is left.
-
-    Args:
-        labels: int (n,).
-        probabilities: float (n, k).
-    """
-    present = [place for place in np.unique(labels) if 0 < (labels == place).sum() < len(labels)]
-    areas = [roc_auc_score(labels == place, probabilities[:, place]) for place in present]
-    return 100 * float(np.mean(areas)) if areas else None
 
 
 def best_epoch(history: Sequence[dict[str, str]], images: int) -> tuple[int, float]:
