@@ -15,7 +15,7 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
 .PHONY: help environment demo test test-fast lint format lock check-lock configuration docs rulegraph plan doctor watch clean-cache containers containers-lock \
-	test-containers test-slurm test-browser test-mutations test-faults benchmark error-rates sbom fuzz
+	test-long test-containers test-slurm test-browser test-mutations test-faults benchmark error-rates sbom fuzz
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,7 +32,10 @@ demo: $(INSTALLED) ## the whole workflow on embedded synthetic images, into resu
 	$(RUN) snakemake --cores $(CORES) --configfile demo.yaml --quiet rules
 
 test: $(INSTALLED) lint ## linters, unit tests, the workflow end to end on tiny images
-	$(RUN) pytest --numprocesses $(WORKERS) --dist loadfile tests/unit tests/workflow
+	$(RUN) pytest --numprocesses $(WORKERS) --dist loadfile -m "not long" tests/unit tests/workflow
+
+test-long: $(INSTALLED) ## the workflow's other tests: runs that are repeated, damaged, killed, extended (a quarter of an hour)
+	$(RUN) pytest --numprocesses $(WORKERS) --dist loadfile -m long tests/workflow
 
 test-fast: $(INSTALLED) ## unit tests only
 	$(RUN) pytest tests/unit

@@ -3,6 +3,10 @@
 import json
 import re
 
+import pytest
+
+pytestmark = pytest.mark.long
+
 PATTERNS = ("summary.csv", "comparisons.csv", "labels.csv", "label_efficiency.csv", "spread.csv")
 PATTERNS += ("metrics/*.csv", "figures/label_efficiency.*")
 PATTERNS += ("predictions/**/*.csv", "history/**/*.csv", "clusters/*.csv", "models/**/*.pt")

@@ -5,6 +5,9 @@ import json
 
 import numpy as np
 import onnxruntime
+import pytest
+
+pytestmark = pytest.mark.long
 
 RUN = "replicate1/resnet_wbc_100"
 #: What the probabilities of a CSV and of the graph, both in float32, may differ by.

@@ -18,6 +18,8 @@ from own_cells import Bench, draw_cell, draw_everything
 
 from fewlabels.core.files import read_csv
 
+pytestmark = pytest.mark.long
+
 OVERLAY = """
 data_root: cells
 datasets: {wbc: {folder: WBC, classes: [round, bean]}}

@@ -3,6 +3,10 @@
 import csv
 import json
 
+import pytest
+
+pytestmark = pytest.mark.long
+
 LIGHT_ARMS = """
 arms:
   logistic:

@@ -19,6 +19,8 @@ from killing import (
 )
 from own_cells import Bench, draw_everything
 
+pytestmark = pytest.mark.long
+
 LONG = "{epochs: 250, batch_size: 8}"
 OVERLAY = f"""
 data_root: cells

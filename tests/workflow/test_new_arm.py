@@ -2,6 +2,10 @@
 
 import csv
 
+import pytest
+
+pytestmark = pytest.mark.long
+
 NEW_ARM = """
 arms:
   twoTissues:

@@ -9,6 +9,8 @@ import torch
 from conftest import Workflow
 from own_images import OWN_CLASSES, SHORT
 
+pytestmark = pytest.mark.long
+
 
 def read(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as handle:

@@ -9,6 +9,8 @@ import torch
 from conftest import Workflow
 from own_images import SHORT
 
+pytestmark = pytest.mark.long
+
 FOLDER = "overlays"
 #: Overlay -> the rules of pretraining, the data sets and the backbones that it alone asks for.
 OVERLAYS = {

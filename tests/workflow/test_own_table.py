@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from conftest import Workflow, copy_repository
 
+pytestmark = pytest.mark.long
+
 #: The quickest step.
 WANTED = "runs.csv"
 OTHER = "experiment={replicates: [1, 2]}"

@@ -9,6 +9,8 @@ import pytest
 from conftest import Workflow
 from own_images import SHORT
 
+pytestmark = pytest.mark.long
+
 #: Eight training images of each of five classes: 25 % are two of each, too.
 OVERLAY = """
 pathvars: {results: results/per_class}

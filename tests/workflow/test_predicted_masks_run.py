@@ -2,6 +2,10 @@
 
 import csv
 
+import pytest
+
+pytestmark = pytest.mark.long
+
 ARMS = """
 masks: {predicted: {width: 8, size: 32, steps: 10, batch_size: 4, crop_margin: 0.2}}
 arms:

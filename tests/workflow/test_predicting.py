@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 from fewlabels.core.files import read_csv, write_csv
+
+pytestmark = pytest.mark.long
 
 RAW = "resources/synthetic/images/WBC_100"
 

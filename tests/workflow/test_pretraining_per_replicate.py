@@ -13,6 +13,8 @@ from printed_commands import Job, read_jobs
 
 from fewlabels.networks.checkpoints import load_classifier
 
+pytestmark = pytest.mark.long
+
 #: An arm that two chains of pretraining lead to, one of them by way of clusters.
 EACH = """
 experiment: {arms: [combinedNetClustered], replicates: [1, 2], pretraining_seeds: per_replicate,

@@ -13,6 +13,8 @@ import pytest
 from conftest import copy_repository
 from own_cells import Bench, draw_cell, draw_everything, save_weights
 
+pytestmark = pytest.mark.long
+
 OVERLAY = """
 data_root: cells
 datasets: {wbc: {folder: WBC, classes: [round, bean]}}

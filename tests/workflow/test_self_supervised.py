@@ -9,6 +9,8 @@ import torch
 from conftest import Workflow
 from own_images import SHORT
 
+pytestmark = pytest.mark.long
+
 OVERLAY = "overlays/self_supervised.yaml"
 BRIEF = """
 pathvars: {results: results/several}
