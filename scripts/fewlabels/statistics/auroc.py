@@ -35,8 +35,6 @@ def weighted_macro_auroc(
     images = counts.sum(0, dtype=np.int64)
     for place in range(probabilities.shape[1]):
         mine, others = np.flatnonzero(labels == place), np.flatnonzero(labels != place)
-        if not len(mine):
-            continue
         steps, step_of = np.unique(probabilities[mine, place], return_inverse=True)
         positive = _sums(counts, step_of, mine, len(steps))
         # Of the rest, an image is below all steps from the first that is above it on; below half of an equal one.
