@@ -32,7 +32,7 @@ def test_weighted_auroc_is_that_of_scikit_learn():
         )
         for row in weights
     ]
-    values = weighted_macro_auroc(found.labels, found.probabilities, weights)
+    values = weighted_macro_auroc(found.labels, found.probabilities, weights, np.arange(80))
     np.testing.assert_allclose(values, expected)
     single = [roc_auc_score(found.labels == k, found.probabilities[:, k]) for k in range(3)]
     value = macro_auroc(found.labels, found.probabilities)
@@ -41,8 +41,8 @@ def test_weighted_auroc_is_that_of_scikit_learn():
 
 def test_a_class_that_was_not_drawn_is_left_out_of_the_mean():
     labels, probabilities = np.array([0, 0, 1, 2]), np.eye(3)[[0, 1, 1, 2]] * 0.8 + 0.1
-    (value,) = weighted_macro_auroc(labels, probabilities, np.array([[1, 1, 1, 0]]))
+    (value,) = weighted_macro_auroc(labels, probabilities, np.array([[1, 1, 1, 0]]), np.arange(4))
     # Without the only c. Of a: one of two before the b; of b: tied with one a, before the other.
     assert value == pytest.approx(100 * (0.75 + 0.75) / 2)
-    (nothing,) = weighted_macro_auroc(labels, probabilities, np.array([[2, 2, 0, 0]]))
+    (nothing,) = weighted_macro_auroc(labels, probabilities, np.array([[2, 2, 0, 0]]), np.arange(4))
     assert np.isnan(nothing)

@@ -10,7 +10,7 @@ from scipy.stats import norm, t
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
-from fewlabels.statistics import intervals
+from fewlabels.statistics import auroc
 from fewlabels.statistics.calibration import log_losses
 from fewlabels.statistics.evaluation import (
     Settings,
@@ -298,7 +298,7 @@ def test_intervals_of_probabilities_hold_the_value_and_come_from_the_same_draws(
     for name, (low, high) in intervals_found.items():
         assert low < values[name] < high
     # In parts, where all weights at a time would take too much memory.
-    monkeypatch.setattr(intervals, "LARGEST", 1000)
+    monkeypatch.setattr(auroc, "LARGEST", 1000)
     assert probability_intervals(found, {}) == intervals_found
 
 

@@ -11,8 +11,6 @@ from fewlabels.statistics.auroc import weighted_macro_auroc
 from fewlabels.statistics.predictions import LEAST_EFFECTIVE, Units
 
 Interval = tuple[float, float]
-#: Weights of images in memory at a time.
-LARGEST = 4_000_000
 #: Below this a spread is rounding error.
 ZERO = 1e-11
 
@@ -192,11 +190,5 @@ def resampled_probabilities(
     *totals, images = (weights @ np.column_stack(sums)).T
     values = {name: total / images for name, total in zip(terms, totals, strict=True)}
     if len(np.unique(labels)) > 1:
-        # Some draws at a time: a weight per draw and image.
-        step = max(1, LARGEST // len(labels))
-        parts = [
-            weighted_macro_auroc(labels, probabilities, weights[first : first + step, units.codes])
-            for first in range(0, len(weights), step)
-        ]
-        values["macro_auroc"] = np.concatenate(parts)
+        values["macro_auroc"] = weighted_macro_auroc(labels, probabilities, weights, units.codes)
     return values
