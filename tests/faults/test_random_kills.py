@@ -3,6 +3,7 @@
 ``KILLS=20 make test-faults``: how many kills. Each goes to a training, to Snakemake, or to all processes at once.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -106,16 +107,29 @@ def strike(draws: random.Random, folder: Path, process: subprocess.Popen) -> str
     return target
 
 
+def ages_of_states(folder: Path, since: float = 0) -> list[float]:
+    """Seconds since the states were written that are younger than ``since``."""
+    found = []
+    for path in states_in(folder):
+        with contextlib.suppress(FileNotFoundError):  # its training has just ended
+            found.append(path.stat().st_mtime)
+    return [time.time() - moment for moment in found if moment > since]
+
+
 def kill_once(draws: random.Random, folder: Path, process: subprocess.Popen) -> str | None:
     """Kill something after a random time of a training; what it was, and how old the youngest state; None where the
     run came to its end before."""
-    wait_for(lambda: trainings_in(folder) or process.poll() is not None)
-    # Mostly within the training, at times before its first state.
-    time.sleep(draws.uniform(0, 8))
+    started = time.time()
+    over = process.poll
+    wait_for(lambda: trainings_in(folder) or over() is not None)
+    if draws.random() < 0.75:
+        # Behind the first state of this start, in the midst of a training; else perhaps before it has begun.
+        wait_for(lambda: ages_of_states(folder, started) or over() is not None)
+    time.sleep(draws.uniform(0, 3))
     if process.poll() is not None:
         return None
-    kept = [time.time() - path.stat().st_mtime for path in states_in(folder)]
-    age = f"{min(kept):.1f} s" if kept else "none"
+    ages = ages_of_states(folder)
+    age = f"{min(ages):.1f} s" if ages else "none"
     return f"{strike(draws, folder, process)}, youngest state: {age}"
 
 

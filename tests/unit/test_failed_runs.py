@@ -49,6 +49,19 @@ def test_of_a_traceback_it_is_the_error_though_its_message_has_more_lines(tmp_pa
     assert reason_of(read_log(path)) == "torch.OutOfMemoryError: CUDA out of memory."
 
 
+def test_what_stumbles_behind_the_error_is_no_reason(tmp_path):
+    lines = [
+        REASON,
+        "Exception ignored in atexit callback: <function f>",
+        "Traceback (most recent call last):",
+    ]
+    path = log(tmp_path / "x.log", "12:00:01 on the CPU", *lines, "MemoryError: ")
+    assert reason_of(read_log(path)) == REASON
+    # Not every such line ends a training.
+    path = log(tmp_path / "x.log", "epoch 1", *lines[1:], "MemoryError: ", "epoch 2", REASON)
+    assert reason_of(read_log(path)) == REASON
+
+
 def test_of_one_that_was_killed_it_is_how_far_it_came(tmp_path):
     path = log(tmp_path / "x.log", "12:00:01 error: no", "12:00:02 epoch 3 of 7")
     killed = "ended without an error, as if killed, after: "

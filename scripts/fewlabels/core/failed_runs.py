@@ -21,6 +21,8 @@ FAILED = "failed"
 LONGEST_REASON = 200
 #: What logs begin their lines with differs between equal runs.
 CLOCK = re.compile(r"^\d\d:\d\d:\d\d ")
+#: Begins what libraries say that stumble while they are taken down, as where the memory has run out.
+TAKEN_DOWN = "Exception ignored in"
 #: Lines that tell of an error: ours, and the end of a traceback, as ``torch.OutOfMemoryError: ...``.
 ERROR = re.compile(r"^(?:error: |[A-Za-z_][\w.]*(?:Error|Exception|Exit)\b)")
 TRACEBACK = "Traceback (most recent call last)"
@@ -114,10 +116,15 @@ def reason_of(lines: Sequence[str]) -> str:
     >>> reason_of(["on the CPU", "epoch 2 of 5"])
     'ended without an error, as if killed, after: epoch 2 of 5'
     """
+    for place in range(1, len(lines)):
+        if lines[place].startswith(TAKEN_DOWN) and lines[place - 1].startswith("error: "):
+            lines = lines[:place]
+            break
     last = lines[-1] if lines else "nothing in its log"
     # Some messages have several lines.
     traceback = [place for place, line in enumerate(lines) if line.startswith(TRACEBACK)]
-    told = lines[traceback[-1] :] if traceback else lines[-1:]
+    ours = last.startswith("error: ")
+    told = lines[traceback[-1] :] if traceback and not ours else lines[-1:]
     found = next((line for line in told if ERROR.match(line)), None)
     line = " ".join((found or f"ended without an error, as if killed, after: {last}").split())
     return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
