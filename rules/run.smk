@@ -12,6 +12,7 @@ from fewlabels.workflow.leaving import leave_when_asked
 from fewlabels.workflow.leftovers import remove_leftovers
 from fewlabels.workflow.locks import clear_dead, write_down, write_locks
 from fewlabels.workflow.machine_checks import check_device
+from fewlabels.workflow.missing_logs import do_without_logs
 from fewlabels.workflow.outdated import outdate_all, outdate_tables, remove_states
 from fewlabels.workflow.progress import Snapshot, Step
 from fewlabels.workflow.progress_reporter import TOLD_EVERY, Reporter
@@ -76,6 +77,7 @@ FAILED_RUNS = FailedRuns(
     CONFIG.datasets[TARGET].classes,
 )
 if workflow.is_main_process:
+    do_without_logs()
     tolerate(FAILED_RUNS, say)
     try_again(FAILED_RUNS)
 

@@ -28,23 +28,23 @@ from machines import copy_repository, snakemake
 #: Seconds that a run may take to its end.
 WHOLE_RUN = 3600
 KILLS = int(os.environ.get("KILLS") or 20)
-#: Epochs of about 10 ms, so that each training takes some seconds.
+#: Epochs of about 10 ms, so that each training takes ten seconds.
 OVERLAY = """
 experiment: {arms: [afterSupervised, afterViews, afterPatches, afterSources], crossed: {replicates: []}}
 statistics: {baseline: afterSupervised, bootstrap: 100}
 table: {figures: {figure4: null, figure5: null}}
 subsets: {fractions: [100]}
-training: {classification: {epochs: 150, batch_size: 16}}
+training: {classification: {epochs: 500, batch_size: 16}}
 pretraining:
-  small: {method: autoencoder, dataset: prcc, channels: [4, 8], latent_size: 4, training: {epochs: 200, batch_size: 4}}
-  labels: {method: supervised, dataset: cam16, start: small, trained: all, training: {epochs: 150, batch_size: 8}}
+  small: {method: autoencoder, dataset: prcc, channels: [4, 8], latent_size: 4, training: {epochs: 600, batch_size: 4}}
+  labels: {method: supervised, dataset: cam16, start: small, trained: all, training: {epochs: 500, batch_size: 8}}
   views:
     method: contrastive
     datasets: [cam16, prcc]
     start: small
     trained: all
     held_out: 0.25
-    training: {epochs: 60, batch_size: 8}
+    training: {epochs: 200, batch_size: 8}
   patches:
     method: masked_images
     datasets: [cam16, prcc]
@@ -52,7 +52,7 @@ pretraining:
     trained: all
     held_out: 0.25
     patch_size: 8
-    training: {epochs: 60, batch_size: 8}
+    training: {epochs: 200, batch_size: 8}
   features: {method: extract, dataset: prcc, start: imagenet_resnet18, node: avgpool}
   clusters: {method: cluster, features: features, pca_dimensions: 4, clusters: 2}
   sources:
@@ -62,7 +62,7 @@ pretraining:
     start: small
     trained: all
     held_out: 0.25
-    training: {epochs: 60, batch_size: 8}
+    training: {epochs: 200, batch_size: 8}
 arms:
   afterSupervised: {title: a, masks: "off", encoders: [{encoder: labels, trained: all}], training: {averaging: ema}}
   afterViews:
