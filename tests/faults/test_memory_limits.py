@@ -119,10 +119,10 @@ def test_too_little_memory_is_one_line(steps):
             refused += done.returncode != 0
             if done.returncode:
                 assert done.returncode == 1, what
-                # Without memory torch may stumble while it is taken down, behind our line.
-                told = done.stderr.partition("Exception ignored in")[0]
-                assert told.splitlines()[-1] == f"error: {OUT_OF_MEMORY}", what
-                assert "Traceback" not in told, what
+                # Behind it torch and worker processes may stumble while they are taken down.
+                before_it, line, _ = done.stderr.partition(f"error: {OUT_OF_MEMORY}\n")
+                assert line, what
+                assert "Traceback" not in before_it, what
             assert half_files(step.folder) == [], what
             assert tables(step.folder / "results") == before, what
     print(f"{tried} limits tried, {refused} too low")
