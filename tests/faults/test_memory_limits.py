@@ -1,7 +1,7 @@
 """Every step of the workflow under a limit of its address space (``ulimit -v``).
 
-It keeps within the memory that its job asks for; with too little it ends in one line (rarely in a crash of native code),
-leaves whole files alone and no half ones.
+It keeps within the memory that its job asks for. With too little it ends in one line (rarely in a crash of native
+code), leaves whole files alone and no half ones.
 """
 
 import re
