@@ -9,7 +9,7 @@ from fewlabels.workflow.disk_needs import check_results_disk, full_disk_lines
 from fewlabels.workflow.failed_runs import FailedRuns, tolerate, try_again
 from fewlabels.workflow.heeded import put_back_heeded
 from fewlabels.workflow.leaving import leave_when_asked
-from fewlabels.workflow.leftovers import remove_leftovers
+from fewlabels.workflow.leftovers import noted_states, remove_leftovers
 from fewlabels.workflow.locks import clear_dead, write_down, write_locks
 from fewlabels.workflow.machine_checks import check_device
 from fewlabels.workflow.missing_logs import do_without_logs
@@ -128,10 +128,31 @@ def look_at_run():
     )
 
 
+def remove_noted_states():
+    """States of trainings that are done, now and then."""
+    dag = workflow.dag
+    jobs = list(dag.jobs)
+
+    def is_noted(checkpoint):
+        made = [job for job in jobs if str(checkpoint) in map(str, job.output)]
+        # Of a training that this run does not ask for, nothing is known.
+        return bool(made) and all(
+            dag.finished(job) or not dag.needrun(job) for job in made
+        )
+
+    for path in noted_states(Path(pathvar("results")), is_noted):
+        path.unlink(missing_ok=True)
+
+
+def tidy_and_look():
+    remove_noted_states()
+    return look_at_run()
+
+
 # Of this run, as soon as it begins: its jobs but the target rule, and when that was.
 PLANNED, STARTED = [], []
 REPORTER = Reporter(
-    look_at_run,
+    tidy_and_look,
     Path(pathvar("results")),
     say,
     TOLD_EVERY["terminal" if sys.stderr.isatty() else "file"],

@@ -25,7 +25,7 @@ from cutting_off import KilledError, at_step, keep_always, keep_never
 from source_sets import RESULTS, options_of, write_source
 
 from fewlabels.core.identities import WHOLE, identity_of
-from fewlabels.core.interruption import STOPPED
+from fewlabels.core.interruption import PARENT, STOPPED
 
 #: Some epochs of several steps.
 SHORT = {"epochs": 2, "batch_size": 8}
@@ -139,6 +139,20 @@ def test_killed_while_results_are_written(start, tmp_path, monkeypatch):
     with at_step(1, KilledError):
         _, found = start(TRAINER, "two")
     assert without_times(found) == without_times(undisturbed)
+
+
+def test_killed_before_snakemake_took_note_of_the_results(start, tmp_path, monkeypatch):
+    """It deletes what it has not noted, and has it made again."""
+    keep_always(monkeypatch)
+    _, undisturbed = start(TRAINER, "one")
+    monkeypatch.setenv(PARENT, "elsewhere")
+    _, first = start(TRAINER, "two")
+    assert len(states(tmp_path)) == 1
+    for path in (tmp_path / "two").iterdir():
+        path.unlink()
+    with at_step(1, KilledError):
+        _, found = start(TRAINER, "two")
+    assert without_times(found) == without_times(first) == without_times(undisturbed)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 
+from fewlabels.core.failed_runs import Failure
 from fewlabels.core.files import atomic_path, writer_of
 from fewlabels.core.processes import host_name
 from fewlabels.core.state_files import KEY_DIGITS, state_file, states_of, training_of
-from fewlabels.workflow.leftovers import OLD, remove_leftovers
+from fewlabels.workflow.leftovers import OLD, noted_states, remove_leftovers
 
 KEY = "0123456789abcdef"
 
@@ -64,3 +65,18 @@ def test_states_of_a_training_are_those_of_its_name_alone(tmp_path):
     assert states_of(mine) == [state_file(mine, KEY)]
     assert training_of(tmp_path / "a_wbc_0.pt") is None
     assert states_of(tmp_path / "nowhere/a") == []
+
+
+def test_states_go_once_the_results_are_noted(tmp_path):
+    names = ("replicate1/a_wbc_0.5", "replicate1/b_wbc_0.5", "cam16", "running")
+    paths = {name: state_file(tmp_path / "unfinished" / name, KEY) for name in names}
+    for path in paths.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("state")
+    (tmp_path / "unfinished/notes.pt").write_text("no state")
+    # One that failed may be tried again.
+    Failure("error: no", ("a", "b"), 1).write_record(tmp_path / f"records/{names[1]}.json")
+    noted = [tmp_path / f"models/{name}.pt" for name in names[:3]]
+    found = noted_states(tmp_path, lambda checkpoint: checkpoint in noted)
+    assert sorted(found) == sorted([paths[names[0]], paths["cam16"]])
+    assert noted_states(tmp_path / "elsewhere", lambda _: True) == []

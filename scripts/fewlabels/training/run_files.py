@@ -1,6 +1,7 @@
 """What every training script shares: its images with or without masks, the trainer of classifiers, and its files."""
 
 import argparse
+import os
 import resource
 import time
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ import torch
 
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import beside, write_csv, write_json
-from fewlabels.core.interruption import STOP
+from fewlabels.core.interruption import PARENT, STOP
 from fewlabels.core.run_sheet import HISTORY_COLUMNS
 from fewlabels.core.settings import TrainingSettings
 from fewlabels.data.pictures import Key, Pictures, open_pictures
@@ -306,7 +307,7 @@ def save_classifier(path: str, model: Classifier, metadata: dict) -> None:
 
 def write_record(path: Path | str, runtime: Runtime, started: float, **facts: object) -> None:
     """Write what differs from run to run: time since ``started`` (perf_counter), work, device, versions. It is the last
-    file of a training, whose state is no longer needed; time and work are of all parts that led to its results."""
+    file of a training; time and work are of all parts that led to its results."""
     seconds = runtime.unfinished.seconds + time.perf_counter() - started
     record = runtime.record() | {
         "seconds": round(seconds, 3),
@@ -325,4 +326,6 @@ def write_record(path: Path | str, runtime: Runtime, started: float, **facts: ob
     if runtime.device.type == "cuda":
         record["peak_gpu_mb"] = round(torch.cuda.max_memory_allocated(runtime.device) / 1e6, 1)
     write_json(path, record)
-    runtime.unfinished.remove()
+    # Under Snakemake it stays until that has taken note of the results (workflow/leftovers.py).
+    if PARENT not in os.environ:
+        runtime.unfinished.remove()

@@ -2,9 +2,10 @@
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
+from fewlabels.core.failed_runs import is_failed
 from fewlabels.core.files import writer_of
 from fewlabels.core.processes import host_name, started_at
 from fewlabels.core.state_files import training_of
@@ -38,6 +39,27 @@ def unwanted_states(results: Path, wanted: Collection[str]) -> list[Path]:
     known = {folder / name for name in wanted}
     found = {path: training_of(path) for path in folder.rglob("*.pt") if path.is_file()}
     return [path for path, training in found.items() if training and training not in known]
+
+
+def noted_states(results: Path, noted: Callable[[Path], bool]) -> list[Path]:
+    """States of trainings of whose results Snakemake has taken note. Before, a kill would cost the whole training: what
+    is not noted is deleted, and trained again.
+
+    Args:
+        noted: whether the job is finished that writes a checkpoint.
+    """
+    folder = results / UNFINISHED
+    found = []
+    for path in folder.rglob("*.pt"):
+        training = training_of(path)
+        if training is None:
+            continue
+        name = training.relative_to(folder).as_posix()
+        # A run that failed may be tried again.
+        failed = is_failed(results / "records" / f"{name}.json")
+        if not failed and noted(results / "models" / f"{name}.pt"):
+            found.append(path)
+    return found
 
 
 def remove_leftovers(results: Path, wanted: Collection[str]) -> int:
