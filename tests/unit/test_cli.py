@@ -1,6 +1,7 @@
 """A mistake of the user is one line and exit code 1; a defect keeps its traceback."""
 
 import errno
+import resource
 
 import pytest
 
@@ -53,6 +54,20 @@ def test_memory_that_ran_out_is_one_line_and_exit_code_1(capsys, error):
     assert run_script(fail, parser(), ["--number", "3"]) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: the memory ran out: give the job more (mem_mb")
+
+
+@pytest.mark.parametrize("limit", [resource.RLIM_INFINITY, 1 << 40])
+def test_c_code_without_an_error_lacked_memory_if_that_is_limited(capsys, monkeypatch, limit):
+    def fail(_):
+        raise SystemError("<function f> returned NULL without setting an exception")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, resource.RLIM_INFINITY))
+    if limit == resource.RLIM_INFINITY:
+        with pytest.raises(SystemError):
+            run_script(fail, parser(), ["--number", "3"])
+    else:
+        assert run_script(fail, parser(), ["--number", "3"]) == 1
+        assert "the memory ran out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import argparse
 import errno
 import logging
+import resource
 import sys
 from collections.abc import Callable, Sequence
 
@@ -29,6 +30,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether it says so: Python, numpy, the system, torch on CPU and GPU, and threads that do not start."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
+    if isinstance(error, SystemError):
+        # Of C code that got no memory and does not say so; only under a limit is that the likely reason.
+        limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+        return limited and "without setting an exception" in str(error)
     words = ("can't allocate memory", "out of memory", "can't start new thread")
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
@@ -50,7 +55,7 @@ def run_script(
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except (MemoryError, OSError, RuntimeError) as error:
+    except (MemoryError, OSError, RuntimeError, SystemError) as error:
         told = OUT_OF_MEMORY if is_out_of_memory(error) else ""
         if isinstance(error, OSError) and error.errno in WRITING:
             # The log may lie on the disk that is full.
