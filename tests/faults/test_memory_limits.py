@@ -23,6 +23,8 @@ OPTIONS = ("--configfile", "tests/tiny.yaml", "--cores", "2")
 DEFAULT_MB = 4000
 #: Where limits lie: shares of the way from a step's imports to its end.
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
+#: Kilobytes that a step must take for itself to be tried: others fail before they have begun.
+LEAST = 20_000
 #: Imports a script, limits its address space to so many bytes (0: not at all), and runs it. Last it prints its address
 #: space in kB: after the imports, and at most.
 DRIVER = """
@@ -112,6 +114,8 @@ def test_too_little_memory_is_one_line(steps):
         free = step.driven()
         assert free.returncode == 0, f"{name}:\n{free.stderr[-3000:]}"
         imported, peak = map(int, free.stdout.splitlines()[-1].split())
+        if peak - imported < LEAST:
+            continue
         before = tables(step.folder / "results")
         for share in SHARES:
             done = step.driven(int(imported + share * (peak - imported)))
@@ -130,5 +134,5 @@ def test_too_little_memory_is_one_line(steps):
             assert half_files(step.folder) == [], what
             assert tables(step.folder / "results") == before, what
     print(f"{tried} limits tried, {refused} too low, of which ended in native code: {crashed}")
-    assert refused > len(steps)
+    assert refused > 20
     assert len(crashed) < refused / 10
