@@ -22,6 +22,7 @@ from fewlabels.networks.checkpoints import (
 )
 from fewlabels.networks.classifier import Classifier
 from fewlabels.networks.encoder import Normalisation
+from fewlabels.training.unfinished import Unfinished
 
 SIZES = ([4, 8], 6, SIDE)
 GREY = Normalisation((0.4, 0.5, 0.6), (0.1, 0.2, 0.3))
@@ -229,6 +230,20 @@ def test_a_truncated_checkpoint_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(UserError, match=r"half\.pt is no readable checkpoint"):
         load_checkpoint(path)
+
+
+def test_too_little_memory_is_no_fault_of_the_file(tmp_path, monkeypatch):
+    def load(*_, **__):
+        raise RuntimeError(
+            f"unable to mmap 9 bytes from file <{tmp_path}>: Cannot allocate memory (12)"
+        )
+
+    save_checkpoint(tmp_path / "good.pt", {"a": torch.zeros(1)}, {})
+    monkeypatch.setattr(torch, "load", load)
+    with pytest.raises(RuntimeError, match="Cannot allocate memory"):
+        load_checkpoint(tmp_path / "good.pt")
+    with pytest.raises(RuntimeError, match="Cannot allocate memory"):
+        Unfinished(tmp_path / "good.pt").load()
 
 
 def test_code_in_a_checkpoint_is_refused(tmp_path):

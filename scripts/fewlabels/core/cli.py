@@ -1,13 +1,11 @@
 """What every command line of the workflow shares: logging and errors of one line."""
 
 import argparse
-import errno
 import logging
-import resource
 import sys
 from collections.abc import Callable, Sequence
 
-from fewlabels.core.errors import UserError
+from fewlabels.core.errors import UserError, is_out_of_memory
 from fewlabels.core.files import WRITING
 from fewlabels.core.interruption import LEFT, STOP, STOPPED, StoppedError, end_with_parent
 
@@ -24,18 +22,6 @@ OUT_OF_MEMORY = (
     "the memory ran out: give the job more (mem_mb in the profile, ulimit -v), run fewer jobs at a time (--cores), or "
     "set a smaller batch_size or images.size"
 )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether it says so: Python, numpy, the system, torch on CPU and GPU, and threads that do not start."""
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    if isinstance(error, SystemError):
-        # Of C code that got no memory and does not say so; only under a limit is that the likely reason.
-        limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
-        return limited and "without setting an exception" in str(error)
-    words = ("can't allocate memory", "out of memory", "can't start new thread")
-    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def run_script(

@@ -1,6 +1,8 @@
 """Mistakes that the user can mend, and how they are told."""
 
 import difflib
+import errno
+import resource
 from collections.abc import Sequence
 
 #: Characters of a message.
@@ -31,3 +33,20 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     """Give ``did you mean 'x'?``, or all that is known where nothing is near."""
     near = nearest(word, known)
     return f"did you mean '{near}'?" if near else f"known: {', '.join(known) or 'none'}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether it says so: Python, numpy, the system, torch on CPU and GPU, and threads that do not start."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if isinstance(error, SystemError):
+        # Of C code that got no memory and does not say so; only under a limit is that the likely reason.
+        limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+        return limited and "without setting an exception" in str(error)
+    words = (
+        "can't allocate memory",
+        "Cannot allocate memory",
+        "out of memory",
+        "can't start new thread",
+    )
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fewlabels.core.errors import UserError
+from fewlabels.core.errors import UserError, is_out_of_memory
 from fewlabels.deployment.trained_model import SeenMasks, TrainedModel
 from fewlabels.networks.encoder import Encoder
 from fewlabels.networks.heads import TEMPERATURE, NeighboursHead
@@ -209,6 +209,8 @@ def make_graph(model: TrainedModel) -> onnx.ModelProto:
                 verbose=False,
             )
     except Exception as error:  # it runs a network's own code on stand-ins: anything may be raised
+        if is_out_of_memory(error):
+            raise
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"{model.path} can't be exported to ONNX ({type(error).__name__}: {reason}): use scripts/predict.py"

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fewlabels.core.errors import UserError
+from fewlabels.core.errors import UserError, is_out_of_memory
 from fewlabels.core.failed_runs import FailedRunError, failure_of
 from fewlabels.core.files import atomic_path
 from fewlabels.networks.autoencoder import AUTOENCODER, Autoencoder, ConvolutionalEncoder
@@ -48,6 +48,8 @@ def load_checkpoint(path: Path | str) -> tuple[State, Metadata]:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run the rule that writes it first") from None
     except Exception as error:  # torch and pickle raise many types on a broken file
+        if is_out_of_memory(error):
+            raise
         if failure := failure_of(path):
             raise FailedRunError(path, failure) from None
         raise UserError(

@@ -12,6 +12,8 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.dropout import _DropoutNd
 from torchvision.ops import StochasticDepth
 
+from fewlabels.core.errors import is_out_of_memory
+
 #: A part of a network: called with a module whose attribute ``body`` is the network, and the part's input.
 Part = Callable[[nn.Module, Tensor], Tensor]
 
@@ -172,7 +174,9 @@ def trace(body: nn.Module, blocks: Sequence[str], opened: set[str]) -> BlockGrap
         for mode in (True, False):
             body.train(mode)
             graphs.append(BlockTracer(opened).trace(Holder(body)))
-    except Exception:  # tracing runs foreign code on stand-ins: anything may be raised
+    except Exception as error:  # tracing runs foreign code on stand-ins: anything may be raised
+        if is_out_of_memory(error):
+            raise
         return None
     finally:
         for path, module in body.named_modules():

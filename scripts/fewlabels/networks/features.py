@@ -9,7 +9,7 @@ from timm.layers import get_notrace_functions, get_notrace_modules
 from torch import Tensor, nn
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
-from fewlabels.core.errors import UserError
+from fewlabels.core.errors import UserError, is_out_of_memory
 from fewlabels.networks.checkpoints import load_checkpoint, load_state
 from fewlabels.networks.encoder import Normalisation, normalise
 from fewlabels.networks.library import build_model, find_head, meta_model
@@ -34,6 +34,8 @@ def node_names(network: nn.Module, model: str) -> list[str]:
             network, tracer_kwargs=_tracing(), suppress_diff_warning=True
         )
     except Exception as error:  # tracing runs foreign code on stand-ins: anything may be raised
+        if is_out_of_memory(error):
+            raise
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"{model} can't be traced ({reason}): extract from another model"

@@ -10,7 +10,7 @@ import timm
 import torch
 from torch import Tensor
 
-from fewlabels.core.errors import UnwritableError, UserError
+from fewlabels.core.errors import UnwritableError, UserError, is_out_of_memory
 from fewlabels.core.files import atomic_path, sha256_of_file
 from fewlabels.networks.checkpoints import check_state, load_checkpoint, without
 from fewlabels.networks.encoder import Normalisation
@@ -180,6 +180,8 @@ def timm_default(name: str, image_size: int, downloads: Path) -> State:
     except UserError:
         raise
     except Exception as error:  # hubs raise errors of many libraries
+        if is_out_of_memory(error):
+            raise
         reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:200]}"
         raise UserError(
             f"the weights of {model} could not be downloaded ({reason}): set weights to {others}"

@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from fewlabels.core.errors import is_out_of_memory
 from fewlabels.core.files import atomic_path
 from fewlabels.core.fingerprints import canonical_json, scripts_hash, sha256_of_text
 from fewlabels.core.identities import identity_of
@@ -73,6 +74,8 @@ class Unfinished:
             self.seconds, self.continued = float(state["seconds"]), int(state["continued"]) + 1
             return state["parts"]
         except Exception as error:  # torch and pickle raise many types on a broken file
+            if is_out_of_memory(error):
+                raise
             logging.warning(
                 "%s is no readable state (%s): training starts anew",
                 self.path,
