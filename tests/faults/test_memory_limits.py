@@ -34,6 +34,8 @@ limit, script, *words = sys.argv[1:]
 sys.path.insert(0, str(Path(script).parent))
 sys.argv[:] = [script, *words]
 module = importlib.import_module(Path(script).stem)
+if module.__name__ == "pretrain":
+    importlib.import_module(f"fewlabels.pretraining.{words[0]}")
 
 def peak():
     status = Path("/proc/self/status").read_text()
