@@ -129,6 +129,9 @@ def test_too_little_memory_is_one_line(steps):
             if done.returncode < 0 or NATIVE in done.stderr:
                 # Native code that does not look at what it was given, or leaves by itself.
                 crashed.append(what.partition(":")[0])
+                # The next start removes them.
+                for path in half_files(step.folder):
+                    path.unlink()
             elif done.returncode:
                 assert done.returncode == 1, what
                 # Behind it torch and worker processes may stumble while they are taken down.
