@@ -5,6 +5,8 @@ import errno
 import resource
 from collections.abc import Sequence
 
+#: What CPython and oneDNN say of code that got no memory; only under a limit is that the likely reason.
+VAGUE = ("without setting an exception", "could not create a primitive")
 #: Characters of a message.
 LONGEST = 4000
 
@@ -39,10 +41,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether it says so: Python, numpy, the system, torch on CPU and GPU, and threads that do not start."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    if isinstance(error, SystemError):
-        # Of C code that got no memory and does not say so; only under a limit is that the likely reason.
-        limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
-        return limited and "without setting an exception" in str(error)
+    if any(words in str(error) for words in VAGUE):
+        return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
     words = (
         "can't allocate memory",
         "Cannot allocate memory",
