@@ -1,4 +1,5 @@
 # What is looked at before the first job, told while jobs run, and said and tidied behind the last one. No rules here.
+import contextlib
 import functools
 import time
 
@@ -134,7 +135,7 @@ def remove_noted_states():
     jobs = list(dag.jobs)
 
     def is_noted(checkpoint):
-        made = [job for job in jobs if str(checkpoint) in map(str, job.output)]
+        made = [job for job in jobs if checkpoint in map(Path, job.output)]
         # Of a training that this run does not ask for, nothing is known.
         return bool(made) and all(
             dag.finished(job) or not dag.needrun(job) for job in made
@@ -145,7 +146,9 @@ def remove_noted_states():
 
 
 def tidy_and_look():
-    remove_noted_states()
+    # On a disk that can't be written to they stay until the next run.
+    with contextlib.suppress(OSError):
+        remove_noted_states()
     return look_at_run()
 
 
