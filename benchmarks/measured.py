@@ -1,6 +1,7 @@
 """One of the workflow's scripts in a process of its own: its time and its peak memory."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+#: Snakemake sets these to a job's threads: libraries that start more spend CPU time on waiting for each other.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 #: A process of its own: a child begins with the peak of what started it, here of one that may have imported torch.
 STARTER = """
 import json, resource, subprocess, sys
@@ -37,7 +40,10 @@ class Measured:
 
 
 def measured(name: str, **options: object) -> Measured:
-    """Run a script to its end; ``options`` as of its command line, with lists for several words."""
+    """Run a script to its end; ``options`` as of its command line, with lists for several words.
+
+    Its libraries have as many threads as its ``threads``, 1 where it has no such option, as in a job of Snakemake.
+    """
     words = [sys.executable, "-c", STARTER, sys.executable]
     words.append(str(REPOSITORY / "scripts" / f"{name}.py"))
     for key, value in options.items():
@@ -46,8 +52,9 @@ def measured(name: str, **options: object) -> Measured:
             words += map(str, value)
         else:
             words.append(json.dumps(value) if isinstance(value, dict) else str(value))
+    environment = os.environ | dict.fromkeys(THREADS, str(options.get("threads", 1)))
     started = time.perf_counter()
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     seconds = time.perf_counter() - started
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stderr[-3000:]}")

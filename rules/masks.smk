@@ -73,13 +73,15 @@ def masked_flag(wildcards, input):
     return flag("--masked", input.masked)
 
 
+def mask_trainings():
+    """Names of the trainings of networks of masks, below the results, of each subset once."""
+    stems = filter(None, (predicted_masks_of(run, "") for run in RUNS))
+    return [stem.removeprefix("<results>/") for stem in dict.fromkeys(stems)]
+
+
 def mask_records(wildcards):
-    """What the networks of masks took, of each subset once."""
-    stems = [predicted_masks_of(run, "") for run in RUNS]
-    return [
-        stem.replace("<results>/", "<results>/records/") + ".json"
-        for stem in dict.fromkeys(filter(None, stems))
-    ]
+    """What the networks of masks took."""
+    return [f"<results>/records/{name}.json" for name in mask_trainings()]
 
 
 def mask_records_flag(wildcards, input):

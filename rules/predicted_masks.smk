@@ -30,6 +30,9 @@ rule predict_masks:
         runtime=growing(60),
     params:
         network=as_is(as_json(CONFIG.masks.predicted.network().plain())),
+        unfinished=unfinished_state(
+            f"predicted_masks/replicate{{replicate}}/{TARGET}_{{fraction}}{{split}}{{given}}"
+        ),
         device=CONFIG.compute.device,
         precision=CONFIG.compute.precision,
         compute_threads=THREADS,
@@ -49,4 +52,5 @@ rule predict_masks:
         " --scores {output.scores:q}"
         " --checkpoint {output.checkpoint:q}"
         " --record {output.record:q}"
+        " --unfinished {params.unfinished:q}"
         " > {log:q} 2>&1"

@@ -197,7 +197,9 @@ def begin_run():
     write_locks(Path.cwd(), OWNER, workflow.persistence._lockfile)
     results = Path(pathvar("results"))
     # They may be what fills the disk.
-    remove_leftovers(results, [*(run.name for run in RUNS), *PRETRAINING])
+    remove_leftovers(
+        results, [*(run.name for run in RUNS), *PRETRAINING, *mask_trainings()]
+    )
     check_machine()
     planned = [job for job in workflow.dag.jobs if workflow.dag.needrun(job)]
     say(outdate_tables(results, {Path(file) for job in planned for file in job.output}))

@@ -16,7 +16,6 @@ import argparse
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 from tqdm import tqdm
@@ -31,8 +30,7 @@ from fewlabels.data.pictures import Pictures, open_pictures, table_of
 from fewlabels.data.predicted_masks import TABLE_COLUMNS, mask_rows
 from fewlabels.statistics.overlap import dice_and_iou
 from fewlabels.training import run_files
-from fewlabels.training.divergence import open_replay_file
-from fewlabels.training.runtime import add_compute_arguments, start
+from fewlabels.training.runtime import add_compute_arguments
 from fewlabels.training.segmentation import predict_masks, save_unet, train_unet
 
 SCORE_COLUMNS = ["fraction", "label", "masks", "held_out", "dice", "iou", "state"]
@@ -60,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--predicted", required=True, help=".npy to write, and its table beside it")
     parser.add_argument("--scores", required=True, help="CSV to write")
     parser.add_argument("--checkpoint", required=True, help=".pt to write")
-    parser.add_argument("--record", required=True, help="JSON to write: time, device, versions")
+    run_files.add_lasting_arguments(parser)
     add_compute_arguments(parser)
     return parser
 
@@ -114,8 +112,7 @@ def pictures_of(source: Pictures, ids: Sequence[str], kind: str) -> np.ndarray:
 
 def run(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
-    runtime = start(arguments.device, arguments.precision, arguments.threads)
-    runtime = replace(runtime, replay_file=open_replay_file(arguments, runtime.record()))
+    runtime = run_files.start_training(arguments)
     index = read_csv(arguments.index)
     images, masks = open_pictures([arguments.images]), open_pictures([arguments.masks])
     learnt = owned_masks(read_csv(arguments.subset), arguments.fraction)

@@ -12,6 +12,9 @@ Found = TypeVar("Found")
 PATIENCE = 300  # seconds
 #: Of a training, a folder's name below results/ -> ending of its file there.
 RESULTS = {"models": "pt", "history": "csv", "predictions": "csv"}
+#: How the names of networks of masks begin, whose files lie below results/ itself, and these files' endings.
+MASKS = "predicted_masks/"
+MASK_RESULTS = (".pt", ".npy", ".csv", "_scores.csv")
 
 
 def start(folder: Path, *options: str) -> subprocess.Popen:
@@ -77,5 +80,9 @@ def locks_in(folder: Path) -> list[Path]:
 
 def files_of(folder: Path, training: str) -> dict[Path, bytes]:
     """What a training wrote that must not depend on kills, by its name below each folder."""
-    paths = [folder / "results" / kind / f"{training}.{end}" for kind, end in RESULTS.items()]
+    results = folder / "results"
+    if training.startswith(MASKS):
+        paths = [results / f"{training}{end}" for end in MASK_RESULTS]
+    else:
+        paths = [results / kind / f"{training}.{end}" for kind, end in RESULTS.items()]
     return {path: path.read_bytes() for path in paths if path.exists()}

@@ -7,6 +7,7 @@ code), leaves whole files alone and no half ones.
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ DEFAULT_MB = 4000
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 #: Begins what OpenBLAS says before it ends the process.
 NATIVE = "OpenBLAS error: Memory allocation still failed"
+#: Seconds that a step may take. SciPy's OpenBLAS asks for its 32 MB again and again, without end.
+LONGEST = 200
 #: Kilobytes that a step must take for itself to be tried: others fail before they have begun.
 LEAST = 20_000
 #: Imports a script, limits its address space to so many bytes (0: not at all), and runs it. Last it prints its address
@@ -70,9 +73,12 @@ class Step:
         return self._run(sys.executable, "-c", DRIVER, str(1024 * kilobytes), *self.words)
 
     def _run(self, *words: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            words, cwd=self.folder, capture_output=True, text=True, timeout=600, check=False
-        )
+        try:
+            return subprocess.run(
+                words, cwd=self.folder, capture_output=True, text=True, timeout=LONGEST, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(words, -signal.SIGKILL, "", f"over {LONGEST} s")
 
 
 @pytest.fixture(scope="module")

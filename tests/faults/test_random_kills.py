@@ -30,7 +30,7 @@ WHOLE_RUN = 3600
 KILLS = int(os.environ.get("KILLS") or 20)
 #: Epochs of about 10 ms, so that each training takes ten seconds.
 OVERLAY = """
-experiment: {arms: [afterSupervised, afterViews, afterPatches, afterSources], crossed: {replicates: []}}
+experiment: {arms: [afterSupervised, afterViews, afterPatches, afterSources, masked], crossed: {replicates: []}}
 statistics: {baseline: afterSupervised, bootstrap: 100}
 table: {figures: {figure4: null, figure5: null}}
 subsets: {fractions: [100]}
@@ -72,10 +72,13 @@ arms:
     training: {averaging: mean, schedule: one_cycle}
   afterPatches: {title: c, masks: "off", encoders: [{encoder: patches, trained: all}], training: {rotation: any}}
   afterSources: {title: d, masks: "off", encoders: [{encoder: sources, trained: [latent]}]}
+  masked: {title: e, masks: "off", predicted_masks: replace, encoders: [{encoder: small, trained: [latent]}]}
+masks: {predicted: {steps: 400, batch_size: 4, width: 8, size: 32}}
 """
-ARMS = ("afterSupervised", "afterViews", "afterPatches", "afterSources")
+ARMS = ("afterSupervised", "afterViews", "afterPatches", "afterSources", "masked")
 TRAININGS = ["small", "labels", "views", "patches", "sources"]
 TRAININGS += [f"replicate1/{arm}_wbc_100" for arm in ARMS]
+TRAININGS += ["predicted_masks/replicate1/wbc_100"]
 OPTIONS = ("--configfile", "tests/tiny.yaml", "kills.yaml", "--cores", "2", "--")
 WANTED = [f"results/predictions/replicate1/{arm}_wbc_100.csv" for arm in ARMS]
 
@@ -147,7 +150,7 @@ def continuations(folder: Path) -> dict[tuple[str, int], int]:
 def test_killed_at_random_moments(folder):
     draws = random.Random(0)
     expected = all_files(folder)
-    assert len(expected) == 2 * 5 + 1 + 3 * 4
+    assert len(expected) == 2 * 5 + 1 + 3 * 5 + 4
     kills: list[str] = []
     continued: dict[tuple[str, int], int] = {}
     while len(kills) < KILLS:

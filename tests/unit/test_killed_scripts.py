@@ -38,7 +38,9 @@ OWN = {
     "masked_images": {"patch_size": 8, "mask_share": 0.5},
     "multi_source": {},
 }
-KINDS = ["train_classifier", "supervised", "autoencoder", *OWN]
+MASKS = "predict_masks"
+KINDS = ["train_classifier", "supervised", "autoencoder", *OWN, MASKS]
+NETWORK = {"width": 8, "size": 32, "steps": 6, "batch_size": 2, "learning_rate": 0.01}
 
 
 @pytest.fixture
@@ -70,14 +72,21 @@ def start(wbc_data, prcc_data, tmp_path) -> Callable[..., tuple[int, dict[str, b
                 **{key: AUTOENCODER[key] for key in ("channels", "latent_size")},
             }
             common["training"] = AUTOENCODER_TRAINING | SHORT
+        elif kind == MASKS:
+            files = ["checkpoint.pt", "predicted.npy", "scores.csv", "record.json"]
+            rows = [row for row in wbc_data.rows("train") if row["mask"]]
+            common = {key: common[key] for key in ("seed", "unfinished", *ON_CPU)}
+            options = {name: wbc_data.file(f"{name}.npy") for name in ("images", "masks")}
+            options |= {"index": wbc_data.file("index.csv"), "fraction": "10", "network": NETWORK}
+            options["subset"] = write_subset(tmp_path / "subset.csv", rows)
         else:
             files = RESULTS
             classes = dict.fromkeys(sets, CLASSES)
             options = options_of(sets, classes, out, start=encoder, **OWN[kind])
             common["training"] = AUTOENCODER_TRAINING | SHORT
         options |= common | {file.split(".")[0]: out / file for file in files} | changes
-        words = [] if kind == TRAINER else ["pretrain", kind]
-        code = call(*(words or [TRAINER]), **options)
+        words = [kind] if kind in (TRAINER, MASKS) else ["pretrain", kind]
+        code = call(*words, **options)
         return code, {file: (out / file).read_bytes() for file in files if (out / file).exists()}
 
     return run
@@ -86,7 +95,9 @@ def start(wbc_data, prcc_data, tmp_path) -> Callable[..., tuple[int, dict[str, b
 def without_times(files: dict[str, bytes]) -> tuple[dict[str, bytes], dict[str, object]]:
     """All files but the record, and of that what is the same in equal runs."""
     record = json.loads(files["record.json"])
-    same = {key: record[key] for key in ("images", "flops", "training_images", "epochs")}
+    kept = ("images", "flops", "training_images", "epochs", "masks")
+    same = {key: record[key] for key in kept if key in record}
+    assert len(same) >= 3
     return {name: content for name, content in files.items() if name != "record.json"}, same
 
 

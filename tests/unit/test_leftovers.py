@@ -68,7 +68,8 @@ def test_states_of_a_training_are_those_of_its_name_alone(tmp_path):
 
 
 def test_states_go_once_the_results_are_noted(tmp_path):
-    names = ("replicate1/a_wbc_0.5", "replicate1/b_wbc_0.5", "cam16", "running")
+    masks = "predicted_masks/replicate1/wbc_10"
+    names = ("replicate1/a_wbc_0.5", "replicate1/b_wbc_0.5", "cam16", "running", masks)
     paths = {name: state_file(tmp_path / "unfinished" / name, KEY) for name in names}
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +77,7 @@ def test_states_go_once_the_results_are_noted(tmp_path):
     (tmp_path / "unfinished/notes.pt").write_text("no state")
     # One that failed may be tried again.
     Failure("error: no", ("a", "b"), 1).write_record(tmp_path / f"records/{names[1]}.json")
-    noted = [tmp_path / f"models/{name}.pt" for name in names[:3]]
+    noted = [*(tmp_path / f"models/{name}.pt" for name in names[:3]), tmp_path / f"{masks}.pt"]
     found = noted_states(tmp_path, lambda checkpoint: checkpoint in noted)
-    assert sorted(found) == sorted([paths[names[0]], paths["cam16"]])
+    assert sorted(found) == sorted([paths[names[0]], paths["cam16"], paths[masks]])
     assert noted_states(tmp_path / "elsewhere", lambda _: True) == []

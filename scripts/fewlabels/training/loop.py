@@ -8,7 +8,6 @@ most one), so that BatchNorm never meets a tiny last batch.
 import copy
 import logging
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from fewlabels.training.augmentation import apply_views, augment, change_of, dra
 from fewlabels.training.averaging import WeightAverage, weight_average
 from fewlabels.training.divergence import DivergedError, divergence
 from fewlabels.training.optimisation import epochs_of, make_optimizer, make_schedule
+from fewlabels.training.pace import Pace
 from fewlabels.training.runtime import Runtime
 from fewlabels.training.stored_rows import StoredRows
 from fewlabels.training.unfinished import Generators, Keeper, Position, Stateful, Trained
@@ -171,12 +171,13 @@ def fit(
             if average:
                 average.after_step()
             position.after_step(loss, right_answers, len(rows))
-        # The only place that a GPU is waited for.
+            pace.after_step()
+        # Here a GPU is waited for, and where the pace is told.
         position.end_epoch(epoch * batches, len(images))
 
-    started, first = time.perf_counter(), position.epoch
+    pace = Pace(epochs, position)
     with keeper.keeps_when_stopped(runtime.meter):
-        for epoch in range(first, epochs + 1):
+        for epoch in range(position.epoch, epochs + 1):
             if not position.row:
                 with runtime.meter.part("training"):
                     train_epoch()
@@ -203,9 +204,8 @@ def fit(
             position.next_epoch(row if epoch in evaluated else None)
             if epoch not in evaluated:
                 continue
-            left = (time.perf_counter() - started) / (epoch - first + 1) * (epochs - epoch)
             values = ", ".join(f"{key} {value:.4f}" for key, value in list(row.items())[2:])
-            logging.info("epoch %d/%d: %s; %.0f s left", epoch, epochs, values, left)
+            pace.say(epoch, values)
         keeper.between_steps()
     if average:
         average.keep()

@@ -109,6 +109,11 @@ def add_result_arguments(parser: argparse.ArgumentParser, predictions: bool = Tr
     parser.add_argument("--history", required=True, help="CSV to write, one row per epoch")
     if predictions:
         parser.add_argument("--predictions", required=True, help="CSV to write, of the last epoch")
+    add_lasting_arguments(parser)
+
+
+def add_lasting_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every training writes of how it went: its record, and its state while it lasts."""
     parser.add_argument("--record", required=True, help="JSON to write: time, device, versions")
     parser.add_argument(
         "--unfinished",

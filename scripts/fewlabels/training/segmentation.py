@@ -2,8 +2,9 @@
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from fewlabels.networks.checkpoints import load_checkpoint, load_state, save_che
 from fewlabels.networks.unet import UNet
 from fewlabels.training.divergence import TRAIN_LOSS, DivergedError, divergence
 from fewlabels.training.runtime import Runtime
+from fewlabels.training.unfinished import Generators, Keeper, Stateful, Trained
 
 #: The network's name in a checkpoint's metadata.
 UNET = "unet"
@@ -90,6 +92,26 @@ def order_of_pairs(count: int, wanted: int, generator: torch.Generator) -> Tenso
     return torch.cat(rounds)[:wanted]
 
 
+class StepsMade:
+    """How far a training by steps has come.
+
+    Attributes:
+        losses: of the steps since they were looked at, float32 () each, on the device.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.count = 0
+        self.losses: list[Tensor] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"count": self.count, "losses": list(self.losses)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.count = state["count"]
+        self.losses = [loss.to(self.device) for loss in state["losses"]]
+
+
 def train_unet(
     images: np.ndarray,
     masks: np.ndarray,
@@ -98,7 +120,8 @@ def train_unet(
     seed: int,
     pictures: Sequence[Key] = (),
 ) -> UNet:
-    """Train a U-Net for a fixed number of steps on strongly varied views of a few images.
+    """Train a U-Net for a fixed number of steps on strongly varied views of a few images. A training that was cut off
+    goes on from where ``runtime.unfinished`` kept it.
 
     Args:
         images: uint8 (n, size, size, 3), n at least 1.
@@ -107,6 +130,7 @@ def train_unet(
 
     Raises:
         DivergedError: its loss is no longer finite.
+        StoppedError: the process was asked to leave.
     """
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -121,34 +145,48 @@ def train_unet(
     pairs = torch.cat(parts, 1)
     order = order_of_pairs(len(pairs), settings.steps * settings.batch_size, generator)
     batches = order.split(settings.batch_size)
-    losses: list[Tensor] = []
-    for step, rows in enumerate(batches, start=1):
-        optimizer.zero_grad(set_to_none=True)
-        views, wanted = draw_view(pairs[rows.to(device)], generator)
-        with runtime.meter.batch("train", len(rows)):
-            with runtime.autocast(model):
-                logits = model(views.contiguous(memory_format=torch.channels_last))
-            loss = mask_loss(logits.float(), wanted)
-            loss.backward()
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.detach())
-        if step % LOGGED_STEPS == 0 or step == settings.steps:
-            # The only places that a GPU is waited for.
-            values = torch.stack(losses).tolist()
-            mean = sum(values) / len(values)
-            if not math.isfinite(mean):
-                before = step - len(values)
-                rows_of = [batch.tolist() for batch in batches[before:step]]
-                found = divergence(TRAIN_LOSS, mean, values, rows_of, before)
-                file = runtime.replay_file.write(found, pictures, settings.learning_rate)
-                raise DivergedError(
-                    f"the loss of the network of masks is {mean}, {found.place(pictures)}{file}: lower "
-                    f"masks.predicted.learning_rate ({settings.learning_rate:g})",
-                    [],
-                )
-            logging.info("step %d/%d: loss %.4f", step, settings.steps, mean)
-            losses.clear()
+    made = StepsMade(device)
+    held: dict[str, Stateful] = {
+        **{"made": made, "model": Trained(model), "optimizer": optimizer, "schedule": schedule},
+        **{"generators": Generators(generator, device), "meter": runtime.meter},
+    }
+    keeper = Keeper(runtime.unfinished, held)
+    if keeper.resume():
+        logging.info("goes on behind step %d", made.count)
+
+    def look_at_losses() -> None:
+        # A GPU is waited for here alone.
+        values = torch.stack(made.losses).tolist()
+        mean = sum(values) / len(values)
+        if not math.isfinite(mean):
+            before = made.count - len(values)
+            rows_of = [batch.tolist() for batch in batches[before : made.count]]
+            found = divergence(TRAIN_LOSS, mean, values, rows_of, before)
+            file = runtime.replay_file.write(found, pictures, settings.learning_rate)
+            raise DivergedError(
+                f"the loss of the network of masks is {mean}, {found.place(pictures)}{file}: lower "
+                f"masks.predicted.learning_rate ({settings.learning_rate:g})",
+                [],
+            )
+        logging.info("step %d/%d: loss %.4f", made.count, settings.steps, mean)
+        made.losses.clear()
+
+    with keeper.keeps_when_stopped(runtime.meter):
+        for rows in batches[made.count :]:
+            optimizer.zero_grad(set_to_none=True)
+            views, wanted = draw_view(pairs[rows.to(device)], generator)
+            with runtime.meter.batch("train", len(rows)):
+                with runtime.autocast(model):
+                    logits = model(views.contiguous(memory_format=torch.channels_last))
+                loss = mask_loss(logits.float(), wanted)
+                loss.backward()
+            optimizer.step()
+            schedule.step()
+            made.losses.append(loss.detach())
+            made.count += 1
+            if made.count % LOGGED_STEPS == 0 or made.count == settings.steps:
+                look_at_losses()
+            keeper.between_steps()
     return model
 
 

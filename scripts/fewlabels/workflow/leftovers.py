@@ -8,6 +8,7 @@ from pathlib import Path
 from fewlabels.core.failed_runs import is_failed
 from fewlabels.core.files import writer_of
 from fewlabels.core.processes import host_name, started_at
+from fewlabels.core.run_sheet import PREDICTED_MASKS
 from fewlabels.core.state_files import training_of
 
 #: Below the results folder.
@@ -34,11 +35,23 @@ def _is_gone(path: Path, pid: int, host: str) -> bool:
 
 
 def unwanted_states(results: Path, wanted: Collection[str]) -> list[Path]:
-    """States of trainings other than these, by their names as below the models' folder."""
+    """States of trainings other than these, by their names (:func:`checkpoint_of`)."""
     folder = results / UNFINISHED
     known = {folder / name for name in wanted}
     found = {path: training_of(path) for path in folder.rglob("*.pt") if path.is_file()}
     return [path for path, training in found.items() if training and training not in known]
+
+
+def checkpoint_of(results: Path, training: str) -> Path:
+    """What a training of this name writes.
+
+    >>> checkpoint_of(Path("r"), "replicate1/a_wbc_10").as_posix()
+    'r/models/replicate1/a_wbc_10.pt'
+    >>> checkpoint_of(Path("r"), "predicted_masks/replicate1/wbc_10").as_posix()
+    'r/predicted_masks/replicate1/wbc_10.pt'
+    """
+    folder = results if training.startswith(f"{PREDICTED_MASKS}/") else results / "models"
+    return folder / f"{training}.pt"
 
 
 def noted_states(results: Path, noted: Callable[[Path], bool]) -> list[Path]:
@@ -57,7 +70,7 @@ def noted_states(results: Path, noted: Callable[[Path], bool]) -> list[Path]:
         name = training.relative_to(folder).as_posix()
         # A run that failed may be tried again.
         failed = is_failed(results / "records" / f"{name}.json")
-        if not failed and noted(results / "models" / f"{name}.pt"):
+        if not failed and noted(checkpoint_of(results, name)):
             found.append(path)
     return found
 
