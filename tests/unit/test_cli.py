@@ -3,6 +3,7 @@
 import errno
 import resource
 
+import pandas.errors
 import pytest
 
 from fewlabels.core.cli import make_parser, run_script
@@ -44,6 +45,7 @@ def test_user_error_is_one_line_and_exit_code_1(capsys, message):
             "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 1 bytes"
         ),
         RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+        pandas.errors.ParserError("Error tokenizing data. C error: out of memory"),
         RuntimeError("can't start new thread"),
     ],
 )

@@ -41,7 +41,7 @@ def run_script(
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except (MemoryError, OSError, RuntimeError, SystemError) as error:
+    except (MemoryError, OSError, RuntimeError, SystemError, ValueError) as error:
         told = OUT_OF_MEMORY if is_out_of_memory(error) else ""
         if isinstance(error, OSError) and error.errno in WRITING:
             # The log may lie on the disk that is full.

@@ -12,6 +12,8 @@ from sklearn.metrics import (
 )
 from sklearn.metrics.cluster import contingency_matrix
 
+from fewlabels.core.memory import require_memory_for_products
+
 
 @dataclass(frozen=True)
 class Clustering:
@@ -43,6 +45,7 @@ def cluster(features: np.ndarray, dimensions: int, clusters: int, seed: int) -> 
         raise ValueError(f"{len(features)} images are too few for {clusters} clusters")
     # Centred data of n rows span at most n - 1 dimensions.
     allowed = min(dimensions, len(features) - 1, features.shape[1])
+    require_memory_for_products(features.nbytes)
     reduction = PCA(n_components=allowed, svd_solver="full", random_state=seed)
     components = reduction.fit_transform(features)
     found = KMeans(n_clusters=clusters, n_init=10, random_state=seed).fit_predict(components)

@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv
+from fewlabels.core.memory import require_memory_for_products
 
 #: Rows of a table of features that are in memory at a time.
 CHUNK = 500
@@ -34,6 +35,7 @@ class ClusterSample:
     def points(self) -> np.ndarray:
         """The first two principal components, float (n, 2)."""
         wide = min(2, *self.features.shape)
+        require_memory_for_products(self.features.nbytes)
         found = PCA(n_components=wide, svd_solver="full").fit_transform(self.features)
         return np.pad(found, ((0, 0), (0, 2 - wide)))
 
