@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from fewlabels.core.errors import UserError, is_out_of_memory
 from fewlabels.core.files import WRITING
 from fewlabels.core.interruption import LEFT, STOP, STOPPED, StoppedError, end_with_parent
+from fewlabels.core.memory import take_memory_for_products
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
@@ -37,6 +38,7 @@ def run_script(
     )
     end_with_parent()
     try:
+        take_memory_for_products()
         run(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
