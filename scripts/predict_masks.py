@@ -58,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--predicted", required=True, help=".npy to write, and its table beside it")
     parser.add_argument("--scores", required=True, help="CSV to write")
     parser.add_argument("--checkpoint", required=True, help=".pt to write")
-    run_files.add_lasting_arguments(parser)
+    run_files.add_record_arguments(parser)
     add_compute_arguments(parser)
     return parser
 

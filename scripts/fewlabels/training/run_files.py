@@ -109,10 +109,10 @@ def add_result_arguments(parser: argparse.ArgumentParser, predictions: bool = Tr
     parser.add_argument("--history", required=True, help="CSV to write, one row per epoch")
     if predictions:
         parser.add_argument("--predictions", required=True, help="CSV to write, of the last epoch")
-    add_lasting_arguments(parser)
+    add_record_arguments(parser)
 
 
-def add_lasting_arguments(parser: argparse.ArgumentParser) -> None:
+def add_record_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every training writes of how it went: its record, and its state while it lasts."""
     parser.add_argument("--record", required=True, help="JSON to write: time, device, versions")
     parser.add_argument(
