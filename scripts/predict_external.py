@@ -17,6 +17,7 @@ from fewlabels.core.settings import TrainingSettings
 from fewlabels.data.pictures import Pictures, open_pictures
 from fewlabels.networks.checkpoints import load_classifier
 from fewlabels.training import run_files
+from fewlabels.training.loop import predict
 from fewlabels.training.masked_pixels import MaskView, held_in_memory
 from fewlabels.training.runtime import Runtime, add_compute_arguments, start
 from fewlabels.training.segmentation import load_unet, predict_masks
@@ -75,16 +76,15 @@ def run(arguments: argparse.Namespace) -> None:
         )
     samples = run_files.split_samples(read_csv(arguments.index), "test")
     classes = metadata["classes"]
-    test_set = None
+    ids = [sample.id for sample in samples]
+    labels = logits = None
     if metadata.get("state") != "diverged":
         settings = TrainingSettings(**metadata["training"])
-        view = external_view(
-            arguments, metadata, [sample.id for sample in samples], source, runtime
-        )
+        view = external_view(arguments, metadata, ids, source, runtime)
         test_set = run_files.select(samples, classes, source, "off", runtime, settings, view)
-    runtime.place(model)
-    ids = [sample.id for sample in samples]
-    run_files.write_predictions(arguments.predictions, ids, test_set, classes, model, runtime)
+        runtime.place(model)
+        labels, logits = test_set.labels, predict(model, test_set, runtime)
+    run_files.write_predictions(arguments.predictions, ids, labels, logits, classes)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

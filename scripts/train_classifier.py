@@ -16,10 +16,11 @@ import argparse
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from fewlabels.core.cli import make_parser, run_script
 from fewlabels.core.errors import UserError
@@ -196,9 +197,10 @@ def run(arguments: argparse.Namespace) -> None:
     selected_on = "validation" if subset["validation"] else None
     others = others_without_labels(arguments, subset, source, runtime, view)
     state, light = "complete", None
+    logits: Mapping[str, Tensor] = {}
     if arguments.classifier == "network":
         try:
-            history = train_classifier(
+            history, logits = train_classifier(
                 model,
                 train_set,
                 evaluated,
@@ -227,22 +229,22 @@ def run(arguments: argparse.Namespace) -> None:
             runtime,
             arguments.seed,
         )
-        model, history = light.model, light.history
+        model, history, logits = light.model, light.history, light.logits
     chosen = {"classifier": light.facts} if light else {}
     metadata = run_files.classifier_metadata(arguments, arguments.classes, model, source.size)
     metadata |= {"state": state, **chosen, **facts_for_use(arguments)}
     run_files.save_classifier(arguments.checkpoint, model, metadata)
     run_files.write_history(arguments.history, history)
-    ids = {"test": test, "validation": subset["validation"]}
-    for name, path in (("test", arguments.predictions), ("validation", arguments.validation)):
-        if path:
+    paths = {"test": arguments.predictions, "validation": arguments.validation}
+    for name, samples in (("test", test), ("validation", subset["validation"])):
+        if paths[name]:
             run_files.write_predictions(
-                path,
-                [sample.id for sample in ids[name]],
-                evaluated.get(name) if state == "complete" else None,
+                paths[name],
+                [sample.id for sample in samples],
+                evaluated[name].labels if name in evaluated else None,
+                # None of a training that diverged, and where no images were held out.
+                logits.get(name),
                 arguments.classes,
-                model,
-                runtime,
             )
     facts = {
         "training_images": len(train_set),

@@ -57,8 +57,15 @@ def fit(
         for count in (6, TEST, VALIDATION)
     ]
     evaluated = {"test": sets[1], "validation": sets[2]}
-    history = loop.train_classifier(model, sets[0], evaluated, SETTINGS, CPU, 1, selected_on)
-    return history, model
+    history, logits = loop.train_classifier(
+        model, sets[0], evaluated, SETTINGS, CPU, 1, selected_on
+    )
+    return history, model, logits
+
+
+def right_of(logits: dict[str, torch.Tensor]) -> dict[str, int]:
+    """How many right answers logits hold; all images are of the first class."""
+    return {name: int((values.argmax(1) == 0).sum()) for name, values in logits.items()}
 
 
 TEST_BEST_IN_THE_THIRD = [(2, 1.0), (3, 1.0), (9, 1.0), (5, 1.0)]
@@ -79,7 +86,7 @@ TEST_BEST_IN_THE_THIRD = [(2, 1.0), (3, 1.0), (9, 1.0), (5, 1.0)]
     ],
 )
 def test_the_best_epoch_on_validation_is_marked_and_kept(validation, best):
-    history, model = fit(validation, TEST_BEST_IN_THE_THIRD, "validation")
+    history, model, logits = fit(validation, TEST_BEST_IN_THE_THIRD, "validation")
     assert [row["selected"] for row in history] == [int(n == best) for n in range(1, 5)]
     assert int(model.head.epoch) == best
     # Each column is of its own set.
@@ -89,11 +96,16 @@ def test_the_best_epoch_on_validation_is_marked_and_kept(validation, best):
     assert [row["test_accuracy"] for row in history] == [
         pytest.approx(right / TEST) for right, _ in TEST_BEST_IN_THE_THIRD
     ]
+    # So are its answers.
+    right = (validation[best - 1][0], TEST_BEST_IN_THE_THIRD[best - 1][0])
+    assert right_of(logits) == dict(zip(("validation", "test"), right, strict=True))
 
 
 def test_without_selection_the_last_epoch_is_kept_and_none_is_marked():
-    history, model = fit([(9, 1.0), (8, 1.0), (5, 1.0), (7, 1.0)], TEST_BEST_IN_THE_THIRD, None)
+    answers = [(9, 1.0), (8, 1.0), (5, 1.0), (7, 1.0)]
+    history, model, logits = fit(answers, TEST_BEST_IN_THE_THIRD, None)
     assert int(model.head.epoch) == 4
+    assert right_of(logits) == {"validation": 7, "test": 5}
     assert all("selected" not in row for row in history)
 
 

@@ -43,7 +43,7 @@ def noise(count: int, seed: int = 0) -> loop.ImageSet:
 
 def trained(**changes) -> tuple[Classifier, list[dict[str, float]]]:
     model, chosen = classifier(), settings(**changes)
-    history = loop.train_classifier(model, noise(12), {"test": noise(6, 1)}, chosen, CPU, 1)
+    history, _ = loop.train_classifier(model, noise(12), {"test": noise(6, 1)}, chosen, CPU, 1)
     return model, history
 
 
@@ -122,9 +122,27 @@ def test_averaged_weights_are_evaluated_and_kept_and_training_goes_on_from_its_o
     averaged, found = trained(epochs=8, averaging=how, ema_decay=0.9)
     assert [row["train_loss"] for row in found] == [row["train_loss"] for row in history]
     assert found[-1]["test_loss"] != history[-1]["test_loss"]
-    assert found[-1]["test_loss"] == loop.loss_and_accuracy(averaged, noise(6, 1), CPU)[0]
+    logits = loop.predict(averaged, noise(6, 1), CPU)
+    assert found[-1]["test_loss"] == loop.loss_and_accuracy(logits, noise(6, 1).labels)[0]
     assert not torch.equal(plain.head.weight, averaged.head.weight)
     assert weight_average(plain, settings(), 8) is None
+
+
+@pytest.mark.parametrize("how", ["none", "ema", "mean"])
+def test_what_the_last_evaluation_answered_is_given_and_not_asked_for_again(how, monkeypatch):
+    really, asked = loop.predict, []
+
+    def predict(*given):
+        asked.append(given)
+        return really(*given)
+
+    monkeypatch.setattr(loop, "predict", predict)
+    model, chosen = classifier(), settings(epochs=8, test_every=4, averaging=how)
+    sets = {"test": noise(6, 1), "validation": noise(5, 2)}
+    history, logits = loop.train_classifier(model, noise(12), sets, chosen, CPU, 1)
+    assert len(asked) == len(history) * len(sets) == 4
+    for name, images in sets.items():
+        assert torch.equal(logits[name], really(model, images, CPU))
 
 
 def test_probabilities_are_averaged_over_the_views():

@@ -82,7 +82,10 @@ def trained_on(monkeypatch):
 
     def instead(model, train, evaluated, settings, runtime, seed):
         seen.update(train=train, evaluated=evaluated)
-        return [{"epoch": 1, "test_accuracy": 0.0}]
+        logits = {
+            name: torch.zeros(len(images), model.classes) for name, images in evaluated.items()
+        }
+        return [{"epoch": 1, "test_accuracy": 0.0}], logits
 
     monkeypatch.setattr(supervised, "train_classifier", instead)
     return seen

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 from builders import SIDE, TRAINING, write_autoencoder
-from image_sets import CPU, images_of, pixels_in
-from torch import nn
+from image_sets import CPU, pixels_in
 
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import read_csv, write_csv
@@ -144,16 +143,10 @@ def test_masks_that_are_off_are_not_opened(arguments):
     assert run_files.open_images(off).row_of == PLAIN_ROWS
 
 
-class Fixed(nn.Module):
-    """Gives the logits (0, ln 3) to every image: probabilities 1/4 and 3/4."""
-
-    def forward(self, images: torch.Tensor, activations: dict) -> torch.Tensor:
-        return torch.tensor([0.0, 3.0]).clamp(min=1).log().expand(len(images), 2)
-
-
 def test_predictions(tmp_path):
-    images = images_of(IMAGES[:2], np.array([0, 1]))
-    run_files.write_predictions(tmp_path / "p.csv", ["x", "y"], images, CLASSES, Fixed(), CPU)
+    logits = torch.tensor([1.0, 3.0]).log().expand(2, 2)
+    labels = torch.tensor([0, 1])
+    run_files.write_predictions(tmp_path / "p.csv", ["x", "y"], labels, logits, CLASSES)
     rows = read_csv(tmp_path / "p.csv")
     assert list(rows[0]) == ["id", "label", "predicted", "p_b", "p_a"]
     assert [(row["id"], row["label"], row["predicted"]) for row in rows] == [
@@ -190,7 +183,7 @@ def test_a_history_without_any_epoch_has_its_columns(tmp_path):
 
 
 def test_predictions_without_images_have_their_columns(tmp_path):
-    run_files.write_predictions(tmp_path / "p.csv", [], None, CLASSES, Fixed(), CPU)
+    run_files.write_predictions(tmp_path / "p.csv", [], None, None, CLASSES)
     assert (tmp_path / "p.csv").read_text() == "id,label,predicted,p_b,p_a\n"
 
 

@@ -89,7 +89,10 @@ def trained_on(monkeypatch):
     def instead(model, train, evaluated, settings, runtime, seed, selected_on, unlabelled):
         assert unlabelled is None
         seen.update(model=model, train=train, **evaluated)
-        return [{"epoch": 1, "test_accuracy": 0.0}]
+        logits = {
+            name: torch.zeros(len(images), model.classes) for name, images in evaluated.items()
+        }
+        return [{"epoch": 1, "test_accuracy": 0.0}], logits
 
     monkeypatch.setattr(train_classifier, "train_classifier", instead)
     return seen

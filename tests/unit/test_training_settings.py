@@ -59,7 +59,7 @@ def watch(kind: str, seed: int = 1, **changes) -> Watched:
     with pixels_reaching() as seen, steps_taken() as steps:
         if kind == "classifier":
             model = small_classifier()
-            history = loop.train_classifier(model, train, {"test": test}, chosen, CPU, seed)
+            history, _ = loop.train_classifier(model, train, {"test": test}, chosen, CPU, seed)
         else:
             torch.manual_seed(5)
             model = Autoencoder([4, 8], 6, SIZE)
@@ -207,7 +207,7 @@ def test_losses_and_accuracies_are_those_of_each_image_and_its_label():
     # Inversely proportional to how often each class is in train: 10 / (3 x 6), 10 / (3 x 3), 10 / (3 x 1).
     weights = torch.tensor([10 / 18, 10 / 9, 10 / 3])
     for how, weighed in (("none", None), ("balanced", weights)):
-        history = loop.train_classifier(
+        history, _ = loop.train_classifier(
             *(model, sets[0], {"test": sets[1]}),
             settings(learning_rate=0.0, class_weights=how, batch_size=64, epochs=2, **PLAIN),
             *(CPU, 1),

@@ -62,7 +62,7 @@ def small_classifier(recipe: str) -> Classifier:
 
 
 def train(recipe: str, unfinished: Unfinished | None = None) -> tuple[list[dict], dict]:
-    """The history, and the weights that are left."""
+    """The history, and the weights that are left, with what they answer."""
     settings = TrainingSettings.from_json(json.dumps(SHORT | RECIPES[recipe]))
     images = images_of(noise(12, 0), np.arange(12) % 3)
     evaluated = {name: images_of(noise(7, 1), np.arange(7) % 3) for name in ("test", "validation")}
@@ -70,8 +70,12 @@ def train(recipe: str, unfinished: Unfinished | None = None) -> tuple[list[dict]
     model = small_classifier(recipe)
     selected = "validation" if recipe == "chosen epoch" else None
     further = (images_of(noise(9, 2)).pixels, FURTHER[recipe]) if recipe in FURTHER else None
-    history = train_classifier(model, images, evaluated, settings, runtime, 1, selected, further)
-    return history, model.state_dict()
+    history, logits = train_classifier(
+        model, images, evaluated, settings, runtime, 1, selected, further
+    )
+    return history, dict(model.state_dict()) | {
+        f"logits of {name}": logits[name] for name in logits
+    }
 
 
 def same(one: tuple[list[dict], dict], other: tuple[list[dict], dict]) -> bool:
@@ -151,6 +155,33 @@ def test_a_signal_interrupts_an_evaluation(tmp_path, monkeypatch):
         STOP.forget()
     with at_step(EPOCHS * STEPS - 6 + 1, KilledError):
         assert same(train("chosen epoch", Unfinished(path)), undisturbed)
+
+
+@pytest.mark.parametrize("recipe", ["chosen epoch", "one cycle, ema"])
+def test_a_signal_behind_the_last_evaluation(recipe, tmp_path, monkeypatch):
+    """No step is left to be made, and what the network answers is asked for anew."""
+    keep_never(monkeypatch)
+    undisturbed = train(recipe)
+    path = tmp_path / "state.pt"
+    really, evaluations = loop.predict, 0
+
+    def predict(*given):
+        nonlocal evaluations
+        evaluations += 1
+        logits = really(*given)
+        if evaluations == 2 * EPOCHS:
+            signal.raise_signal(signal.SIGTERM)
+        return logits
+
+    STOP.listen()
+    try:
+        with monkeypatch.context() as patched, pytest.raises(StoppedError):
+            patched.setattr(loop, "predict", predict)
+            train(recipe, Unfinished(path))
+    finally:
+        STOP.forget()
+    with at_step(1, KilledError):
+        assert same(train(recipe, Unfinished(path)), undisturbed)
 
 
 @pytest.mark.parametrize("length", [0, 100, -1])

@@ -67,11 +67,14 @@ def run(arguments: argparse.Namespace) -> None:
     encoders = run_files.load_encoders([arguments.encoder], [arguments.start], source.size)
     model = Classifier(encoders, len(classes))
     evaluated = {split: images for split, images in sets.items() if split != "train"}
-    history = train_classifier(model, sets["train"], evaluated, settings, runtime, arguments.seed)
+    history, logits = train_classifier(
+        model, sets["train"], evaluated, settings, runtime, arguments.seed
+    )
     metadata = run_files.classifier_metadata(arguments, classes, model, source.size)
     run_files.save_classifier(arguments.checkpoint, model, metadata)
     run_files.write_history(arguments.history, history)
     ids = [sample.id for sample in samples["test"]]
-    run_files.write_predictions(arguments.predictions, ids, sets["test"], classes, model, runtime)
+    labels = sets["test"].labels
+    run_files.write_predictions(arguments.predictions, ids, labels, logits["test"], classes)
     facts = {"training_images": len(sets["train"]), "epochs": run_files.epochs_made(history)}
     run_files.write_record(arguments.record, runtime, started, **facts)

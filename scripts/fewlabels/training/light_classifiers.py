@@ -28,7 +28,13 @@ from fewlabels.networks.heads import (
     LogisticHead,
     NeighboursHead,
 )
-from fewlabels.training.loop import EVALUATION_BATCH, ImageSet, classify, loss_and_accuracy
+from fewlabels.training.loop import (
+    EVALUATION_BATCH,
+    ImageSet,
+    classify,
+    loss_and_accuracy,
+    predict,
+)
 from fewlabels.training.runtime import Runtime
 
 FOLDS = 5
@@ -55,10 +61,12 @@ class Fitted:
 
 @dataclass(frozen=True)
 class LightRun:
-    """A classifier with its fitted head, its history of one row, and the facts of :class:`Fitted`."""
+    """A classifier with its fitted head, its history of one row, its logits for each evaluated set, and the facts of
+    :class:`Fitted`."""
 
     model: Classifier
     history: list[dict[str, float]]
+    logits: dict[str, Tensor]
     facts: dict[str, str | int | float]
 
 
@@ -232,7 +240,10 @@ def train_light_classifier(
     chosen = ", ".join(f"{key} {value}" for key, value in fitted.facts.items())
     reason = "" if folds else "; a class has one image, so that nothing could be tried"
     logging.info("%s%s", chosen, reason)
+    logits: dict[str, Tensor] = {}
     with runtime.meter.part("evaluation"):
         for name, images in evaluated.items():
-            row[f"{name}_loss"], row[f"{name}_accuracy"] = loss_and_accuracy(model, images, runtime)
-    return LightRun(model, [row], fitted.facts)
+            logits[name] = predict(model, images, runtime)
+            of_all = loss_and_accuracy(logits[name], images.labels)
+            row[f"{name}_loss"], row[f"{name}_accuracy"] = of_all
+    return LightRun(model, [row], logits, fitted.facts)

@@ -5,13 +5,11 @@ no step waits for it. An epoch's images are split into batches of nearly equal s
 most one), so that BatchNorm never meets a tiny last batch.
 """
 
-import copy
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +22,7 @@ from fewlabels.networks.autoencoder import Autoencoder
 from fewlabels.networks.classifier import Classifier
 from fewlabels.training.augmentation import apply_views, augment, change_of, draw_views
 from fewlabels.training.averaging import WeightAverage, weight_average
+from fewlabels.training.best_epoch import BestEpoch
 from fewlabels.training.divergence import DivergedError, divergence
 from fewlabels.training.optimisation import epochs_of, make_optimizer, make_schedule
 from fewlabels.training.pace import Pace
@@ -261,36 +260,11 @@ def mean_of_views(logits: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(logits)).log_softmax(2).logsumexp(0) - math.log(len(logits))
 
 
-def loss_and_accuracy(model: Classifier, images: ImageSet, runtime: Runtime) -> tuple[float, float]:
-    """Mean cross entropy and share of right answers (0 ... 1)."""
-    logits = predict(model, images, runtime)
-    loss = functional.cross_entropy(logits, images.labels).item()
-    accuracy = (logits.argmax(1) == images.labels).double().mean().item()
+def loss_and_accuracy(logits: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Mean cross entropy and share of right answers (0 ... 1) of logits, float (n, classes), for int64 (n,)."""
+    loss = functional.cross_entropy(logits, labels).item()
+    accuracy = (logits.argmax(1) == labels).double().mean().item()
     return loss, accuracy
-
-
-class BestEpoch:
-    """A network's weights of the epoch with the highest score."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
-        self.score = (-math.inf, -math.inf)
-        self.state: dict[str, Tensor] = {}
-
-    def take(self, score: tuple[float, float]) -> None:
-        """Take the weights as they are, if this is the highest score so far."""
-        if score > self.score:
-            self.score, self.state = score, copy.deepcopy(Trained(self.model).state_dict())
-
-    def load(self) -> None:
-        """Give the network these weights."""
-        Trained(self.model).load_state_dict(self.state)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"score": self.score, "state": self.state}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.score, self.state = tuple(state["score"]), dict(state["state"])
 
 
 def train_classifier(
@@ -302,8 +276,9 @@ def train_classifier(
     seed: int,
     selected_on: str | None = None,
     unlabelled: tuple[StoredRows, Unlabelled] | None = None,
-) -> list[dict[str, float]]:
-    """Train a classifier in place; the history has loss and accuracy of ``train`` and of each of ``evaluated``.
+) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
+    """Train a classifier in place, and give its history and its logits in the end, float32 (n, classes), for each of
+    ``evaluated``. The history has loss and accuracy of ``train`` and of each of these.
 
     Args:
         selected_on: one of ``evaluated``: the model ends in its state of the epoch with the highest accuracy
@@ -334,13 +309,16 @@ def train_classifier(
     def evaluate() -> dict[str, float]:
         row = {}
         for name, images in evaluated.items():
-            row[f"{name}_loss"], row[f"{name}_accuracy"] = loss_and_accuracy(model, images, runtime)
+            latest[name] = predict(model, images, runtime)
+            of_all = loss_and_accuracy(latest[name], images.labels)
+            row[f"{name}_loss"], row[f"{name}_accuracy"] = of_all
         if selected_on:
             score = (row[f"{selected_on}_accuracy"], -row[f"{selected_on}_loss"])
             row["selected"] = 0
-            best.take(score)
+            best.take(score, latest)
         return row
 
+    latest: dict[str, Tensor] = {}
     best = BestEpoch(model)
     carried: dict[str, Stateful] = {"best": best} if selected_on else {}
     if further:
@@ -350,7 +328,12 @@ def train_classifier(
         best.load()
         scores = [(row[f"{selected_on}_accuracy"], -row[f"{selected_on}_loss"]) for row in history]
         history[scores.index(best.score)]["selected"] = 1
-    return history
+        latest = best.logits
+    # A training that was cut off behind its last evaluation has no logits in memory.
+    return history, {
+        name: latest[name] if name in latest else predict(model, images, runtime)
+        for name, images in evaluated.items()
+    }
 
 
 @torch.inference_mode()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from fewlabels.core.errors import UserError
 from fewlabels.core.files import beside, write_csv, write_json
@@ -30,7 +31,7 @@ from fewlabels.networks.encoder import Encoder
 from fewlabels.networks.mask_channel import add_mask_channel, check_mask_is_learnt
 from fewlabels.training.augmentation import predicted_views
 from fewlabels.training.divergence import open_replay_file
-from fewlabels.training.loop import ImageSet, image_set, predict
+from fewlabels.training.loop import ImageSet, image_set
 from fewlabels.training.masked_pixels import MaskView
 from fewlabels.training.runtime import Runtime, start
 from fewlabels.training.stored_rows import StoredRows, stored_rows
@@ -246,26 +247,29 @@ def epochs_made(history: list[dict[str, float]]) -> int:
 def write_predictions(
     path: Path | str,
     ids: Sequence[str],
-    images: ImageSet | None,
+    labels: Tensor | None,
+    logits: Tensor | None,
     classes: Sequence[str],
-    model: Classifier,
-    runtime: Runtime,
 ) -> None:
-    """Write one row per image: id, label, predicted, p_<class> (softmax, sums to 1); no images: the header."""
+    """Write one row per image: id, label, predicted, p_<class> (softmax, sums to 1); None: the header.
+
+    Args:
+        labels: int64 (n,).
+        logits: float (n, classes).
+    """
     columns = [f"p_{name}" for name in classes]
-    if images is None:
+    if labels is None or logits is None:
         write_csv(path, ["id", "label", "predicted", *columns], [])
         return
-    probabilities = predict(model, images, runtime).softmax(1).cpu().numpy()
-    labels = images.labels.cpu().numpy()
+    probabilities = logits.softmax(1).cpu().numpy()
     rows = (
         {
-            "id": ids[place],
-            "label": classes[labels[place]],
+            "id": name,
+            "label": classes[label],
             "predicted": classes[int(values.argmax())],
             **dict(zip(columns, map(float, values), strict=True)),
         }
-        for place, values in enumerate(probabilities)
+        for name, label, values in zip(ids, labels.tolist(), probabilities, strict=True)
     )
     write_csv(path, ["id", "label", "predicted", *columns], rows)
 
