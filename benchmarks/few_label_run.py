@@ -3,12 +3,14 @@
 One train_classifier of EfficientNet-Lite0 with ImageNet weights, all blocks open. Start-up is a process that imports
 what the script imports and loads the encoder. The floor is as many bare training steps (forward, backward, AdamW) and
 forward passes of as many views as the run has, on batches that lie ready, each in the faster of float32 and bfloat16.
-Each is timed --repeats times, in turn. The last line is (run - start-up) / floor, of the medians.
+Each is timed --repeats times, in turn, by the CPU time of one thread, which other work on the machine changes little.
+The last line is (run - start-up) / floor, of the medians.
 """
 
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -18,7 +20,8 @@ from pathlib import Path
 
 import torch
 from fine_tuning import draw
-from ours import CLASSES, CONFIG, REPOSITORY, compute, draw_subset, pack, script
+from measured import THREADS, measured
+from ours import CLASSES, CONFIG, REPOSITORY, Packed, compute, draw_subset, pack, script
 from precision import PRECISIONS, batch_seconds
 
 BACKBONE = "imagenet_efficientnet_lite0"
@@ -35,29 +38,37 @@ load_encoder(sys.argv[2], int(sys.argv[3]))
 """
 
 
+def used_by_children() -> float:
+    """CPU seconds of all processes that were started and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def start_up(weights: Path, size: int) -> float:
     """Seconds from the start of Python to a loaded encoder."""
     words = [sys.executable, "-c", START, str(REPOSITORY / "scripts"), str(weights), str(size)]
-    started = time.perf_counter()
-    subprocess.run(words, check=True)
-    return time.perf_counter() - started
+    before = used_by_children()
+    subprocess.run(words, check=True, env=os.environ | dict.fromkeys(THREADS, "1"))
+    return used_by_children() - before
 
 
-def floor(size: int, batch: int, steps: int, views: int, threads: int, sample: int) -> float:
+def floor(size: int, batch: int, steps: int, views: int, sample: int) -> float:
     """Seconds of ``steps`` bare training steps and ``views`` bare forward passes of single images, out of the medians
     of ``sample`` batches each."""
     sys.path.insert(0, str(REPOSITORY / "scripts"))
     from fewlabels.networks.library import build_model
     from fewlabels.training.runtime import start
 
-    start("cpu", "auto", threads)
+    start("cpu", "auto", 1)
     torch.manual_seed(0)
     network = build_model(MODEL, size, len(CLASSES)).to(memory_format=torch.channels_last)
 
     def fastest(images_at_a_time: int, repeats: int) -> float:
         images = torch.rand(images_at_a_time, 3, size, size)
         images = images.contiguous(memory_format=torch.channels_last)
-        return min(batch_seconds(network, images, name, repeats) for name in PRECISIONS)
+        return min(
+            batch_seconds(network, images, name, repeats, time.process_time) for name in PRECISIONS
+        )
 
     # Frozen BatchNorm, as the run has it.
     network.train()
@@ -70,11 +81,11 @@ def floor(size: int, batch: int, steps: int, views: int, threads: int, sample: i
     return steps * step + views * forward
 
 
-def run(folder: Path, packed, weights: Path, training: dict, threads: int) -> tuple[float, dict]:
+def run(folder: Path, packed: Packed, weights: Path, training: dict) -> tuple[float, dict]:
     """Seconds of one train_classifier, and its record."""
     choice = {"encoder": BACKBONE, "trained": "all", "batch_norm": "frozen"}
     record = folder / "record.json"
-    seconds = script(
+    spent = measured(
         "train_classifier",
         **packed.images(),
         subset=draw_subset(packed, "100"),
@@ -84,13 +95,13 @@ def run(folder: Path, packed, weights: Path, training: dict, threads: int) -> tu
         training=training,
         seed=1,
         resize="stretch",
-        **compute(threads),
+        **compute(1),
         checkpoint=folder / "model.pt",
         history=folder / "history.csv",
         predictions=folder / "predictions.csv",
         record=record,
     )
-    return seconds, json.loads(record.read_text(encoding="utf-8"))
+    return spent.cpu_seconds, json.loads(record.read_text(encoding="utf-8"))
 
 
 def main() -> None:
@@ -98,7 +109,6 @@ def main() -> None:
     parser.add_argument("--labels", type=int, default=41, help="training images")
     parser.add_argument("--test", type=int, default=994, help="test images")
     parser.add_argument("--size", type=int, default=128, help="pixels")
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--sample", type=int, default=60, help="bare batches timed for the floor")
     arguments = parser.parse_args()
@@ -127,12 +137,12 @@ def main() -> None:
             output=weights,
         )
         for _ in range(arguments.repeats):
-            seconds, record = run(folder, packed, weights, training, arguments.threads)
+            seconds, record = run(folder, packed, weights, training)
             views = record["images"] - record["epochs"] * arguments.labels
             spent["run"].append(seconds)
             spent["start-up"].append(start_up(weights, arguments.size))
             size, batch = arguments.size, training["batch_size"]
-            bare = floor(size, batch, steps, views, arguments.threads, arguments.sample)
+            bare = floor(size, batch, steps, views, arguments.sample)
             spent["floor"].append(bare)
             print(
                 ", ".join(f"{part} {values[-1]:.1f} s" for part, values in spent.items()),

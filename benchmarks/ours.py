@@ -12,7 +12,8 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))
-LAYOUT = CONFIG["datasets"]["wbc"]
+#: What stands in the config beside the layout of its files is left out.
+LAYOUT = {key: value for key, value in CONFIG["datasets"]["wbc"].items() if key != "title"}
 CLASSES = LAYOUT["classes"]
 
 
@@ -107,7 +108,7 @@ def cache_features(
         trained=trained,
         **packed.images(),
         test=True,
-        subset=subset,
+        subsets=[subset],
         flips=True,
         rotation="right_angles",
         features=packed.folder / "features.npy",

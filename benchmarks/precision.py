@@ -10,6 +10,7 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 
 import torch
 from ours import REPOSITORY
@@ -20,21 +21,27 @@ NETWORKS = ("timm/tf_efficientnet_lite0", "torchvision/resnet18")
 PRECISIONS = ("float32", "bfloat16")
 
 
-def batch_seconds(network: nn.Module, images: torch.Tensor, precision: str, repeats: int) -> float:
+def batch_seconds(
+    network: nn.Module,
+    images: torch.Tensor,
+    precision: str,
+    repeats: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
     """Median time of a batch, in the network's mode: a training step, or a forward pass."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.0003, fused=True)
     labels = torch.arange(len(images)) % 5
     lower = torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16")
     seconds = []
     for _ in range(2 + repeats):
-        started = time.perf_counter()
+        started = clock()
         with lower, torch.inference_mode(not network.training):
             logits = network(images)
         if network.training:
             optimizer.zero_grad()
             functional.cross_entropy(logits.float(), labels).backward()
             optimizer.step()
-        seconds.append(time.perf_counter() - started)
+        seconds.append(clock() - started)
     return statistics.median(seconds[2:])
 
 
