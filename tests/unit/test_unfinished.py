@@ -159,7 +159,7 @@ def test_a_signal_interrupts_an_evaluation(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("recipe", ["chosen epoch", "one cycle, ema"])
 def test_a_signal_behind_the_last_evaluation(recipe, tmp_path, monkeypatch):
-    """No step is left to be made, and what the network answers is asked for anew."""
+    """No step is left to be made, and nothing to be asked for."""
     keep_never(monkeypatch)
     undisturbed = train(recipe)
     path = tmp_path / "state.pt"
@@ -180,6 +180,7 @@ def test_a_signal_behind_the_last_evaluation(recipe, tmp_path, monkeypatch):
             train(recipe, Unfinished(path))
     finally:
         STOP.forget()
+    monkeypatch.setattr(loop, "predict", None)
     with at_step(1, KilledError):
         assert same(train(recipe, Unfinished(path)), undisturbed)
 

@@ -1,4 +1,4 @@
-"""The epoch that a network is taken from, where it isn't the last one."""
+"""The epoch that a network is taken from: the last one, or the best; with what it answered then."""
 
 import copy
 import math
@@ -8,6 +8,20 @@ from typing import Any
 from torch import Tensor, nn
 
 from fewlabels.training.unfinished import Trained
+
+
+class Answers:
+    """Logits of the last evaluation, float (n, classes) by image set: kept with a training's state, so that one that was
+    cut off behind it need not ask again."""
+
+    def __init__(self) -> None:
+        self.logits: dict[str, Tensor] = {}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return dict(self.logits)
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        self.logits = dict(state)
 
 
 class BestEpoch:
@@ -30,7 +44,8 @@ class BestEpoch:
         Trained(self.model).load_state_dict(self.state)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"score": self.score, "state": self.state}
+        return {"score": self.score, "state": self.state, "logits": self.logits}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.score, self.state = tuple(state["score"]), dict(state["state"])
+        self.logits = dict(state["logits"])

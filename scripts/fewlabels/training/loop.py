@@ -22,7 +22,7 @@ from fewlabels.networks.autoencoder import Autoencoder
 from fewlabels.networks.classifier import Classifier
 from fewlabels.training.augmentation import apply_views, augment, change_of, draw_views
 from fewlabels.training.averaging import WeightAverage, weight_average
-from fewlabels.training.best_epoch import BestEpoch
+from fewlabels.training.best_epoch import Answers, BestEpoch
 from fewlabels.training.divergence import DivergedError, divergence
 from fewlabels.training.optimisation import epochs_of, make_optimizer, make_schedule
 from fewlabels.training.pace import Pace
@@ -309,18 +309,19 @@ def train_classifier(
     def evaluate() -> dict[str, float]:
         row = {}
         for name, images in evaluated.items():
-            latest[name] = predict(model, images, runtime)
-            of_all = loss_and_accuracy(latest[name], images.labels)
+            latest.logits[name] = predict(model, images, runtime)
+            of_all = loss_and_accuracy(latest.logits[name], images.labels)
             row[f"{name}_loss"], row[f"{name}_accuracy"] = of_all
         if selected_on:
             score = (row[f"{selected_on}_accuracy"], -row[f"{selected_on}_loss"])
             row["selected"] = 0
-            best.take(score, latest)
+            best.take(score, latest.logits)
         return row
 
-    latest: dict[str, Tensor] = {}
-    best = BestEpoch(model)
-    carried: dict[str, Stateful] = {"best": best} if selected_on else {}
+    latest, best = Answers(), BestEpoch(model)
+    carried: dict[str, Stateful] = {"answers": latest}
+    if selected_on:
+        carried["best"] = best
     if further:
         carried["unlabelled"] = further
     history = fit(model, train, settings, runtime, seed, batch_loss, evaluate, average, carried)
@@ -328,12 +329,8 @@ def train_classifier(
         best.load()
         scores = [(row[f"{selected_on}_accuracy"], -row[f"{selected_on}_loss"]) for row in history]
         history[scores.index(best.score)]["selected"] = 1
-        latest = best.logits
-    # A training that was cut off behind its last evaluation has no logits in memory.
-    return history, {
-        name: latest[name] if name in latest else predict(model, images, runtime)
-        for name, images in evaluated.items()
-    }
+        return history, best.logits
+    return history, latest.logits
 
 
 @torch.inference_mode()
