@@ -11,8 +11,10 @@ from fewlabels.training.unfinished import Trained
 
 
 class Answers:
-    """Logits of the last evaluation, float (n, classes) by image set: kept with a training's state, so that one that was
-    cut off behind it need not ask again."""
+    """Logits of the last evaluation, float (n, classes) by image set.
+
+    They are kept with a training's state, so that one that was cut off behind it need not ask again.
+    """
 
     def __init__(self) -> None:
         self.logits: dict[str, Tensor] = {}
