@@ -26,7 +26,6 @@ from precision import PRECISIONS, batch_seconds
 
 BACKBONE = "imagenet_efficientnet_lite0"
 MODEL = CONFIG["backbones"][BACKBONE]["model"]
-VIEWS = 8
 EVALUATION_BATCH = 256
 #: What a process does before it can train.
 START = """
